@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* require "weft.core": the module table and what belongs to a Lua state. Everything long-lived sits in
+   one array in the registry (enum weft_lua_slot). The state's userdata was given its metatable first, so
+   it is finalized last: every handle may still use it in its own __gc. */
+#include "weft_lua.h"
+
+#include <stdlib.h>
+
+#include "clock.h"
+
+static const char state_key = 0;
+
+struct weft_lua *weft_lua_of(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+  struct weft_lua *w = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return w;
+}
+
+void weft_lua_slot(lua_State *L, struct weft_lua *w, int slot) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, w->slots);
+  lua_rawgeti(L, -1, slot);
+  lua_remove(L, -2);
+}
+
+bool weft_lua_is(lua_State *L, struct weft_lua *w, int idx, int slot) {
+  if (!lua_getmetatable(L, idx)) return false;
+  weft_lua_slot(L, w, slot);
+  bool is = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return is;
+}
+
+void weft_lua_functions(lua_State *L, struct weft_lua *w, const luaL_Reg *functions) {
+  lua_pushlightuserdata(L, w);
+  luaL_setfuncs(L, functions, 1);
+}
+
+void weft_lua_metatable(lua_State *L, struct weft_lua *w, int slot, const char *name,
+                        const luaL_Reg *functions) {
+  lua_newtable(L);
+  if (functions) weft_lua_functions(L, w, functions);
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "__name");
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, w->slots);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, slot);
+  lua_pop(L, 1);
+}
+
+/* ---- functions of the module itself ---- */
+
+static int l_live(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct weft_live live;
+  weft_live(&live);
+  lua_newtable(L);
+  const struct { const char *name; long n; } counts[] = {
+      {"contexts", live.contexts}, {"databases", live.databases},
+      {"connections", live.connections}, {"leases", live.leases}, {"calls", live.calls},
+      {"rows", live.rows}, {"tasks", w->ntasks}};
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    lua_pushinteger(L, counts[i].n);
+    lua_setfield(L, -2, counts[i].name);
+  }
+  return 1;
+}
+
+static int l_set_slot(lua_State *L) { /* core.hook(name, function or nil): what lua/weft lends to C */
+  struct weft_lua *w = weft_lua_self(L);
+  static const char *const names[] = {"event", "association", "row_methods", NULL};
+  static const int slots[] = {SLOT_EVENTS, SLOT_ASSOCIATION, SLOT_ROW_METHODS};
+  int which = luaL_checkoption(L, 1, NULL, names);
+  lua_settop(L, 2);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, w->slots);
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, -2, slots[which]);
+  return 0;
+}
+
+static int l_prefix(lua_State *L) { /* core.prefix(path): source prefix of Weft's own Lua files */
+  struct weft_lua *w = weft_lua_self(L);
+  size_t n;
+  const char *p = luaL_checklstring(L, 1, &n);
+  if (n >= sizeof w->prefix) n = sizeof w->prefix - 1;
+  memcpy(w->prefix, p, n);
+  w->prefix[n] = 0;
+  return 0;
+}
+
+static int l_clock(lua_State *L) { /* monotonic seconds */
+  lua_pushnumber(L, (double)weft_clock_ns() / 1e9);
+  return 1;
+}
+
+static const char *name_at(const void *ud, size_t i, size_t *len) {
+  lua_State *L = (lua_State *)(uintptr_t)ud;
+  lua_rawgeti(L, 2, (lua_Integer)i + 1);
+  const char *s = lua_tolstring(L, -1, len); /* the table anchors it */
+  lua_pop(L, 1);
+  return s ? s : (*len = 0, "");
+}
+
+static int l_nearest(lua_State *L) { /* core.nearest(word, names): the nearest name or nil */
+  size_t len, found;
+  const char *word = luaL_checklstring(L, 1, &len);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  const char *near = weft_nearest(word, len, lua_rawlen(L, 2), name_at, L, &found);
+  if (near) lua_pushlstring(L, near, found);
+  else lua_pushnil(L);
+  return 1;
+}
+
+static int state_gc(lua_State *L) {
+  struct weft_lua *w = lua_touserdata(L, 1);
+  if (!w->context) return 0;
+  weft_context_on_event(w->context, NULL, NULL);
+  weft_lua_close_tasks(w);
+  weft_context_free(w->context);
+  w->context = NULL;
+  for (struct weft_list *l; (l = weft_list_take(&w->spare));)
+    free(WEFT_CONTAINER(l, struct lua_call, link));
+  return 0;
+}
+
+/* Events of the core become one call of lua/weft's dispatcher. It runs on a thread of its own: the core
+   may be anywhere, and nothing there can yield. */
+static void on_event(void *ud, enum weft_event what, const struct weft_event_info *info) {
+  struct weft_lua *w = ud;
+  lua_State *L = w->handlers;
+  int top = lua_gettop(L);
+  if (!lua_checkstack(L, 20)) return;
+  weft_lua_slot(L, w, SLOT_EVENTS);
+  if (lua_isfunction(L, -1)) {
+    static const char *const names[] = {"query", "connect", "disconnect", "retry"};
+    struct weft_slice name = weft_db_name(info->db);
+    lua_pushstring(L, names[what]);
+    lua_createtable(L, 0, 8);
+    lua_pushlstring(L, name.p, name.n), lua_setfield(L, -2, "database");
+    if (info->sql.n) lua_pushlstring(L, info->sql.p, info->sql.n), lua_setfield(L, -2, "sql");
+    lua_pushnumber(L, (double)info->ns / 1e9), lua_setfield(L, -2, "seconds");
+    lua_pushinteger(L, info->rows), lua_setfield(L, -2, "rows");
+    lua_pushinteger(L, info->nparams), lua_setfield(L, -2, "parameters");
+    if (info->affected >= 0) lua_pushinteger(L, info->affected), lua_setfield(L, -2, "affected");
+    if (info->error) {
+      weft_lua_push_error(L, w, info->error, &(struct weft_lua_context){.database = name});
+      lua_setfield(L, -2, "error");
+    }
+    w->callbacks++;
+    lua_pcall(L, 2, 0, 0); /* the dispatcher reports handlers that fail */
+    w->callbacks--;
+  }
+  lua_settop(L, top);
+}
+
+static int l_observe(lua_State *L) { /* core.observe(on): measure and report statements, or not */
+  struct weft_lua *w = weft_lua_self(L);
+  weft_context_on_event(w->context, lua_toboolean(L, 1) ? on_event : NULL, w);
+  return 0;
+}
+
+static const luaL_Reg functions[] = {{"live", l_live},       {"hook", l_set_slot},
+                                     {"prefix", l_prefix},   {"clock", l_clock},
+                                     {"nearest", l_nearest}, {"observe", l_observe},
+                                     {NULL, NULL}};
+
+__attribute__((visibility("default"))) int luaopen_weft_core(lua_State *L);
+
+int luaopen_weft_core(lua_State *L) {
+  struct weft_error err;
+  struct weft_lua *w = lua_newuserdatauv(L, sizeof *w, 0);
+  memset(w, 0, sizeof *w);
+  weft_list_init(&w->txs);
+  weft_list_init(&w->tasks);
+  weft_list_init(&w->spare);
+  lua_newtable(L);
+  lua_pushcfunction(L, state_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  if (weft_context_new(NULL, &w->context, &err)) return luaL_error(L, "%s", err.message);
+  w->loop = weft_context_loop(w->context);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  w->main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
+
+  lua_createtable(L, SLOT_COUNT, 0);
+  for (int i = 1; i < SLOT_COUNT; i++) lua_pushboolean(L, 0), lua_rawseti(L, -2, i);
+  w->handlers = lua_newthread(L);
+  lua_rawseti(L, -2, SLOT_EVENT_THREAD);
+  w->slots = luaL_ref(L, LUA_REGISTRYINDEX);
+
+  lua_newtable(L);
+  weft_lua_functions(L, w, functions);
+  weft_lua_open_error(L, w); /* each adds its names to the module table on top */
+  weft_lua_open_value(L, w);
+  weft_lua_open_decimal(L, w);
+  weft_lua_open_json(L, w);
+  weft_lua_open_task(L, w);
+  weft_lua_open_rows(L, w);
+  weft_lua_open_database(L, w);
+  weft_lua_open_transaction(L, w);
+  weft_lua_open_query(L, w);
+  weft_lua_open_terminal(L, w);
+  return 1;
+}

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: MIT */
+/* What runs a query: reads. Writes are in write.c. Each function leaves the query at index 1 of the stack
+   until its answer was pushed: its user value is the model info that rows need. */
+#include "terminal.h"
+
+#include "plan.h"
+
+/* ---- running ---- */
+
+int weft_lua_run_query(lua_State *L, struct weft_lua *w, struct lua_query *lq, struct weft_query *q,
+                       const char *op, int mode, lua_KFunction k) {
+  struct lua_call *c = weft_lua_call(w, op);
+  c->mode = mode;
+  c->context.model = lq->model->label;
+  c->model = lq->model;
+  weft_db_query(lq->model->relation, weft_lua_tx(L, w, lq->model->db), q, &c->call);
+  weft_query_unref(q); /* the call holds it */
+  return weft_lua_await(L, c, k);
+}
+
+static int known_k(lua_State *L, int status, lua_KContext ctx) {
+  struct lua_call *c = (struct lua_call *)ctx;
+  lua_KFunction k = c->after;
+  weft_lua_call_done(c);
+  return k(L, status, 0);
+}
+
+int weft_lua_with_table(lua_State *L, struct weft_lua *w, struct lua_query *lq, const char *op,
+                        lua_KFunction k) {
+  struct weft_relation *r = lq->model->relation;
+  weft_lua_may_wait(L, w, false);
+  if (weft_relation_table(r)->known) return k(L, LUA_OK, 0);
+  struct lua_call *c = weft_lua_call(w, op);
+  c->context.model = lq->model->label;
+  c->after = k;
+  c->call.tx = weft_lua_tx(L, w, lq->model->db);
+  weft_db_discover(r, &c->call);
+  return weft_lua_await(L, c, known_k);
+}
+
+static int fail(lua_State *L, struct lua_call *c, enum weft_kind kind, const char *message) {
+  struct weft_error err;
+  struct weft_lua *w = c->w;
+  struct weft_lua_context context = c->context;
+  context.database = weft_db_name(c->model->db);
+  weft_fail(&err, kind, "%s", message);
+  weft_lua_call_done(c);
+  return weft_lua_raise(L, w, &err, &context);
+}
+
+void weft_lua_push_scalar(lua_State *L, struct weft_lua *w, const struct weft_rows *rows) {
+  if (rows->nrows == 0 || rows->ncols == 0 || rows->cells[0].type == WEFT_NULL) lua_pushnil(L);
+  else weft_lua_push(L, w, rows->cells[0], rows->columns->v[0].as);
+}
+
+static void push_json(lua_State *L, const struct weft_rows *rows) {
+  struct weft_buf b;
+  weft_buf_init(&b);
+  weft_json_rows(&b, rows);
+  lua_pushlstring(L, b.p ? b.p : "[]", b.p ? b.n : 2);
+  weft_buf_release(&b);
+}
+
+int weft_lua_answer_k(lua_State *L, int status, lua_KContext ctx) {
+  struct lua_call *c = (struct lua_call *)ctx;
+  struct weft_lua *w = c->w;
+  struct weft_rows *rows = c->call.rows;
+  (void)status;
+  switch (c->mode) {
+    case ANSWER_ROWS:
+      lua_getiuservalue(L, 1, 1);
+      weft_lua_push_rows(L, w, rows, -1);
+      break;
+    case ANSWER_ONE:
+      if (rows->nrows > 1) return fail(L, c, WEFT_MANY, "one() found more than one row");
+      /* fall through */
+    case ANSWER_GET:
+      if (rows->nrows == 0)
+        return fail(L, c, WEFT_NOT_FOUND, c->mode == ANSWER_ONE ? "one() found no row"
+                                                                : "no row has this key");
+      /* fall through */
+    case ANSWER_FIRST:
+      if (rows->nrows == 0) {
+        lua_pushnil(L);
+        break;
+      }
+      lua_getiuservalue(L, 1, 1);
+      weft_lua_push_row(L, w, rows, 0, -1);
+      break;
+    case ANSWER_EXISTS:
+      lua_pushboolean(L, rows->nrows > 0 && rows->cells[0].type != WEFT_NULL &&
+                             rows->cells[0].u.i != 0);
+      break;
+    case ANSWER_SCALAR: weft_lua_push_scalar(L, w, rows); break;
+    case ANSWER_JSON: push_json(L, rows); break;
+    default: lua_pushinteger(L, rows->affected < 0 ? 0 : rows->affected);
+  }
+  weft_lua_call_done(c);
+  return 1;
+}
+
+/* ---- rows ---- */
+
+static const struct weft_query *newest(const struct weft_query *q, enum weft_clause clause) {
+  while (q && q->clause != clause) q = q->prev;
+  return q;
+}
+
+static struct weft_query *limited(struct weft_query *q, int64_t n) {
+  const struct weft_query *old = newest(q, WEFT_C_LIMIT);
+  if (old && old->number <= n) return weft_query_ref(q);
+  struct weft_query *c = weft_query_begin(q, WEFT_C_LIMIT);
+  c->number = n;
+  return weft_query_end(c);
+}
+
+/* Ordered by the primary key when it has no order (and groups nothing). Owned. */
+struct weft_query *weft_lua_ordered(struct weft_query *q, const struct weft_table *t) {
+  if (newest(q, WEFT_C_ORDER) || newest(q, WEFT_C_GROUP) || newest(q, WEFT_C_DISTINCT) || !t->nkey)
+    return weft_query_ref(q);
+  struct weft_query *c = weft_query_begin(q, WEFT_C_ORDER);
+  struct weft_item *items = weft_arena_alloc(&c->arena, t->nkey * sizeof *items);
+  memset(items, 0, t->nkey * sizeof *items);
+  for (uint32_t i = 0; i < t->nkey; i++)
+    items[i].expr = weft_expr_column(&c->arena, t->columns[t->key[i]].name);
+  c->items = items;
+  c->nitems = t->nkey;
+  return weft_query_end(c);
+}
+
+static int l_all(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  weft_lua_may_wait(L, w, false);
+  return weft_lua_run_query(L, w, lq, weft_query_ref(weft_lua_current(lq)), "all", ANSWER_ROWS,
+                            weft_lua_answer_k);
+}
+
+static int l_json(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  weft_lua_may_wait(L, w, false);
+  return weft_lua_run_query(L, w, lq, weft_query_ref(weft_lua_current(lq)), "json", ANSWER_JSON,
+                            weft_lua_answer_k);
+}
+
+static int first_k(lua_State *L, int status, lua_KContext ctx) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = lua_touserdata(L, 1);
+  (void)status, (void)ctx;
+  struct weft_query *q =
+      weft_lua_ordered(weft_lua_current(lq), weft_relation_table(lq->model->relation));
+  struct weft_query *one = limited(q, 1);
+  weft_query_unref(q);
+  return weft_lua_run_query(L, w, lq, one, "first", ANSWER_FIRST, weft_lua_answer_k);
+}
+
+static int l_first(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  return weft_lua_with_table(L, w, weft_lua_check_query(L, w, 1), "first", first_k);
+}
+
+static int l_one(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  weft_lua_may_wait(L, w, false);
+  return weft_lua_run_query(L, w, lq, limited(weft_lua_current(lq), 2), "one", ANSWER_ONE,
+                            weft_lua_answer_k);
+}
+
+/* ---- by key ---- */
+
+/* Text stays where Lua has it: the arguments are on the stack until the answer. */
+static void key_value(lua_State *L, struct lua_call *c, int idx, struct weft_value *out) {
+  struct weft_error err;
+  size_t n;
+  int type = lua_type(L, idx);
+  if (type == LUA_TNUMBER && lua_isinteger(L, idx)) {
+    *out = weft_int(lua_tointeger(L, idx));
+    return;
+  }
+  if (type == LUA_TSTRING) {
+    const char *s = lua_tolstring(L, idx, &n);
+    *out = weft_text(s, n);
+    return;
+  }
+  int rc = 0;
+  if (type == LUA_TNIL)
+    rc = weft_fail(&err, WEFT_USAGE, "%s: the key is nil", c->context.op);
+  else if (lua_touserdata(L, idx) == c->w->null)
+    rc = weft_fail(&err, WEFT_USAGE, "%s: a key is never NULL", c->context.op);
+  else if (type == LUA_TTABLE)
+    rc = weft_fail(&err, WEFT_USAGE, "%s takes the values of the key, got a table; use find_many for "
+                                     "several keys, find_by or where for conditions", c->context.op);
+  else
+    rc = weft_lua_value(L, c->w, idx, &c->call.arena, NULL, "key", out, &err);
+  if (rc) {
+    struct weft_lua *w = c->w;
+    struct weft_lua_context context = c->context;
+    weft_lua_call_done(c);
+    weft_lua_raise(L, w, &err, &context);
+  }
+}
+
+static bool plain_base(const struct weft_query *q, bool *batch) {
+  for (; q; q = q->prev) {
+    if (q->clause == WEFT_C_NOTE && q->number & WEFT_NOTE_BATCH_OFF) *batch = false;
+    else if (q->clause != WEFT_C_FROM && q->clause != WEFT_C_SELECT && q->clause != WEFT_C_NOTE)
+      return false;
+  }
+  return true;
+}
+
+/* find on a query that has conditions: one more of them. */
+static int find_where(lua_State *L, int mode) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = lua_touserdata(L, 1);
+  struct weft_table *t = weft_relation_table(lq->model->relation);
+  struct weft_error err;
+  uint32_t n = (uint32_t)lua_gettop(L) - 1;
+  if (n != t->nkey || n == 0)
+    return weft_lua_usage(L, w, "find takes %d key value(s) of %s, got %d", (int)t->nkey,
+                          lq->model->label, (int)n);
+  struct weft_query *c = weft_query_begin(weft_lua_current(lq), WEFT_C_WHERE);
+  const struct weft_expr **kids = weft_arena_alloc(&c->arena, n * sizeof *kids);
+  for (uint32_t i = 0; i < n; i++) {
+    struct weft_value v;
+    if (weft_lua_value(L, w, (int)i + 2, &c->arena, NULL, "find: the key", &v, &err) ||
+        weft_expr_binary(&c->arena, WEFT_E_EQ,
+                         weft_expr_column(&c->arena, t->columns[t->key[i]].name),
+                         weft_expr_value(&c->arena, v), &kids[i], &err)) {
+      weft_query_unref(c);
+      return weft_lua_raise(L, w, &err, NULL);
+    }
+  }
+  c->expr = weft_expr_logic(&c->arena, WEFT_E_AND, kids, n);
+  return weft_lua_run_query(L, w, lq, weft_query_end(c), "find", mode, weft_lua_answer_k);
+}
+
+static int find_where_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return find_where(L, ANSWER_FIRST);
+}
+
+static int get_where_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return find_where(L, ANSWER_GET);
+}
+
+static int find(lua_State *L, const char *op, int mode) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  struct weft_query *base = weft_lua_current(lq);
+  struct weft_value inline_keys[4], *keys = inline_keys;
+  bool batch = true;
+  int n = lua_gettop(L) - 1;
+  weft_lua_may_wait(L, w, false);
+  if (n < 1) return weft_lua_usage(L, w, "%s takes the values of the key", op);
+  if (!plain_base(base, &batch)) {
+    for (int i = 2; i <= n + 1; i++)
+      if (lua_isnil(L, i) || lua_touserdata(L, i) == w->null)
+        return weft_lua_usage(L, w, "%s: the key is nil", op);
+    return weft_lua_with_table(L, w, lq, op, mode == ANSWER_GET ? get_where_k : find_where_k);
+  }
+  struct lua_call *c = weft_lua_call(w, op);
+  c->mode = mode;
+  c->context.model = lq->model->label;
+  c->model = lq->model;
+  if (n > 4) keys = weft_arena_alloc(&c->call.arena, (size_t)n * sizeof *keys);
+  for (int i = 0; i < n; i++) key_value(L, c, i + 2, &keys[i]);
+  weft_db_find(lq->model->relation, weft_lua_tx(L, w, lq->model->db), base, keys, (uint32_t)n,
+               batch && w->task, &c->call);
+  return weft_lua_await(L, c, weft_lua_answer_k);
+}
+
+static int l_find(lua_State *L) { return find(L, "find", ANSWER_FIRST); }
+static int l_get(lua_State *L) { return find(L, "get", ANSWER_GET); }
+
+/* ---- aggregates ---- */
+
+static int verb(lua_State *L, enum weft_clause clause, const char *op, int mode) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  weft_lua_may_wait(L, w, false);
+  struct weft_query *c = weft_query_begin(weft_lua_current(lq), clause);
+  return weft_lua_run_query(L, w, lq, weft_query_end(c), op, mode, weft_lua_answer_k);
+}
+
+static int l_count(lua_State *L) { return verb(L, WEFT_C_COUNT, "count", ANSWER_SCALAR); }
+static int l_exists(lua_State *L) { return verb(L, WEFT_C_EXISTS, "exists", ANSWER_EXISTS); }
+
+static int aggregate(lua_State *L, enum weft_expr_kind kind, const char *op) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  struct weft_error err;
+  weft_lua_may_wait(L, w, false);
+  struct weft_query *c = weft_query_begin(weft_lua_current(lq), WEFT_C_AGGREGATE);
+  struct weft_item *item = weft_arena_alloc(&c->arena, sizeof *item);
+  const struct weft_expr *x;
+  memset(item, 0, sizeof *item);
+  if (lua_isnoneornil(L, 2) || weft_lua_selectable(L, w, 2, &c->arena, c->prev->table, &x, &err)) {
+    if (lua_isnoneornil(L, 2)) weft_fail(&err, WEFT_USAGE, "%s takes a column", op);
+    weft_query_unref(c);
+    return weft_lua_raise(L, w, &err, &(struct weft_lua_context){.model = lq->model->label});
+  }
+  item->expr = weft_expr_unary(&c->arena, kind, x);
+  c->items = item;
+  c->nitems = 1;
+  c = weft_query_end(c);
+  if (c->prev->table->known && weft_query_check(c, &err)) {
+    weft_query_unref(c);
+    return weft_lua_raise(L, w, &err, &(struct weft_lua_context){.model = lq->model->label});
+  }
+  return weft_lua_run_query(L, w, lq, c, op, ANSWER_SCALAR, weft_lua_answer_k);
+}
+
+static int l_sum(lua_State *L) { return aggregate(L, WEFT_E_SUM, "sum"); }
+static int l_avg(lua_State *L) { return aggregate(L, WEFT_E_AVG, "avg"); }
+static int l_min(lua_State *L) { return aggregate(L, WEFT_E_MIN, "min"); }
+static int l_max(lua_State *L) { return aggregate(L, WEFT_E_MAX, "max"); }
+
+/* ---- without running ---- */
+
+static int sql_k(lua_State *L, int status, lua_KContext ctx) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = lua_touserdata(L, 1);
+  struct weft_plan *plan;
+  struct weft_error err;
+  struct weft_arena arena;
+  struct weft_query *q = weft_lua_current(lq);
+  (void)status, (void)ctx;
+  struct weft_table *t = weft_relation_table(lq->model->relation);
+  const struct weft_query *root = q;
+  while (root->prev) root = root->prev;
+  q = root->table->id == t->id ? weft_query_ref(q) : weft_query_rebase(q, t);
+  int rc = weft_query_check_all(q, &err) || weft_db_plan(lq->model->relation, q, &plan, &err);
+  if (rc) {
+    weft_query_unref(q);
+    return weft_lua_raise(L, w, &err, &(struct weft_lua_context){.model = lq->model->label});
+  }
+  weft_arena_init(&arena, NULL, 0);
+  struct weft_value *v = weft_arena_alloc(&arena, (plan->nslots + 1) * sizeof *v);
+  lua_pushlstring(L, plan->sql.p, plan->sql.n);
+  rc = weft_plan_bind(plan, q, &arena, v, &err);
+  if (rc == 0) {
+    lua_createtable(L, (int)plan->nslots, 0);
+    for (uint32_t i = 0; i < plan->nslots; i++) {
+      if (v[i].type == WEFT_NULL) weft_lua_slot(L, w, SLOT_NULL);
+      else weft_lua_push(L, w, v[i], 0);
+      lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+  }
+  weft_arena_release(&arena);
+  weft_query_unref(q);
+  return rc ? weft_lua_raise(L, w, &err, &(struct weft_lua_context){.model = lq->model->label}) : 2;
+}
+
+static int l_sql(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  return weft_lua_with_table(L, w, weft_lua_check_query(L, w, 1), "sql", sql_k);
+}
+
+static int discover_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int l_discover(lua_State *L) { /* core.discover(model): learns its table; returns the model */
+  struct weft_lua *w = weft_lua_self(L);
+  return weft_lua_with_table(L, w, weft_lua_check_query(L, w, 1), "discover", discover_k);
+}
+
+/* ---- pages ---- */
+
+/* core.order(query): the names of the columns that order it, the primary key added at the end when it is
+   not unique without; core.seek(query, values or nil, backwards): the query in that order, after values,
+   read backwards when asked. The table must be known. */
+struct order_list { struct weft_item items[32]; uint32_t n; };
+
+static int full_order(struct weft_query *q, const struct weft_table *t, struct order_list *o,
+                      struct weft_error *err) {
+  struct weft_arena arena;
+  struct weft_parts parts;
+  weft_arena_init(&arena, NULL, 0);
+  weft_query_parts(q, &arena, &parts);
+  o->n = 0;
+  uint32_t found = 0;
+  int rc = 0;
+  for (uint32_t i = 0; i < parts.norder && rc == 0; i++) {
+    if (o->n >= 24 || parts.order[i].expr->kind != WEFT_E_COLUMN)
+      rc = weft_fail(err, WEFT_USAGE, "page: a page is ordered by columns only");
+    else
+      o->items[o->n++] = parts.order[i]; /* text lives in q's clauses */
+  }
+  for (uint32_t k = 0; k < t->nkey && rc == 0; k++) {
+    struct weft_slice name = t->columns[t->key[k]].name;
+    bool there = false;
+    for (uint32_t i = 0; i < o->n; i++)
+      there = there || weft_slice_equal(o->items[i].expr->name, name);
+    if (there) found++;
+  }
+  if (rc == 0 && t->nkey == 0)
+    rc = weft_fail(err, WEFT_USAGE, "page: the table has no primary key to continue from");
+  weft_arena_release(&arena);
+  (void)found;
+  return rc;
+}
+
+static struct weft_query *page_query(struct weft_query *q, const struct weft_table *t,
+                                     struct order_list *o, bool backwards) {
+  struct weft_query *c = weft_query_begin(q, WEFT_C_ORDER);
+  for (uint32_t k = 0; k < t->nkey; k++) {
+    struct weft_slice name = t->columns[t->key[k]].name;
+    bool there = false;
+    for (uint32_t i = 0; i < o->n; i++)
+      there = there || weft_slice_equal(o->items[i].expr->name, name);
+    if (!there)
+      o->items[o->n++] = (struct weft_item){.expr = weft_expr_column(&c->arena, name)};
+  }
+  if (backwards)
+    for (uint32_t i = 0; i < o->n; i++) {
+      uint32_t f = o->items[i].flags;
+      o->items[i].flags = (f ^ WEFT_ORDER_DESC) & WEFT_ORDER_DESC;
+      if (f & WEFT_NULLS_FIRST) o->items[i].flags |= WEFT_NULLS_LAST;
+      if (f & WEFT_NULLS_LAST) o->items[i].flags |= WEFT_NULLS_FIRST;
+    }
+  struct weft_item *items = weft_arena_alloc(&c->arena, o->n * sizeof *items);
+  for (uint32_t i = 0; i < o->n; i++)
+    items[i] = (struct weft_item){.expr = weft_expr_copy(&c->arena, o->items[i].expr),
+                                  .flags = o->items[i].flags};
+  c->items = items;
+  c->nitems = o->n;
+  c->all = true; /* this order replaces those below */
+  return weft_query_end(c);
+}
+
+static int l_seek(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  struct weft_table *t = weft_relation_table(lq->model->relation);
+  struct weft_error err;
+  struct order_list o;
+  lua_settop(L, 3);
+  struct weft_query *q = weft_lua_current(lq);
+  if (full_order(q, t, &o, &err)) return weft_lua_raise(L, w, &err, NULL);
+  struct weft_query *ordered = page_query(q, t, &o, lua_toboolean(L, 3));
+  lua_createtable(L, (int)o.n, 0); /* 4: names */
+  for (uint32_t i = 0; i < ordered->nitems; i++) {
+    struct weft_slice name = ordered->items[i].expr->name;
+    lua_pushlstring(L, name.p, name.n);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  if (lua_istable(L, 2)) {
+    struct weft_query *c = weft_query_begin(ordered, WEFT_C_WHERE);
+    struct weft_value *v = weft_arena_alloc(&c->arena, ordered->nitems * sizeof *v);
+    int rc = lua_rawlen(L, 2) == ordered->nitems
+                 ? 0
+                 : weft_fail(&err, WEFT_USAGE, "page: the cursor belongs to another order");
+    for (uint32_t i = 0; i < ordered->nitems && rc == 0; i++) {
+      lua_rawgeti(L, 2, (lua_Integer)i + 1);
+      rc = weft_lua_value(L, w, -1, &c->arena, NULL, "page: the cursor", &v[i], &err);
+      lua_pop(L, 1);
+    }
+    bool large = weft_db_dialect(lq->model->db)->nulls_large;
+    if (rc == 0)
+      rc = weft_query_after(&c->arena, t, large, ordered->items, ordered->nitems, v, &c->expr, &err);
+    if (rc) {
+      weft_query_unref(c);
+      weft_query_unref(ordered);
+      return weft_lua_raise(L, w, &err, NULL);
+    }
+    weft_query_unref(ordered);
+    ordered = weft_query_end(c);
+  }
+  weft_lua_push_query(L, w, 1, ordered);
+  lua_insert(L, 4);
+  return 2; /* query, names */
+}
+
+void weft_lua_open_terminal(lua_State *L, struct weft_lua *w) {
+  static const luaL_Reg methods[] = {
+      {"all", l_all},     {"first", l_first}, {"one", l_one}, {"find", l_find},     {"get", l_get},
+      {"count", l_count}, {"sum", l_sum},     {"avg", l_avg}, {"min", l_min},       {"max", l_max},
+      {"json", l_json},   {"sql", l_sql},     {"exists", l_exists}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"discover", l_discover}, {"seek", l_seek}, {NULL, NULL}};
+  lua_getfield(L, -1, "query_methods");
+  weft_lua_functions(L, w, methods);
+  weft_lua_open_write(L, w);
+  lua_pop(L, 1);
+  weft_lua_functions(L, w, functions);
+}

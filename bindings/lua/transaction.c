@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Transactions as steps that lua/weft/transaction.lua puts together. An open one is found by lineage:
+   whoever runs in the coroutine that opened it, in one that it resumed, or in a function of its weft.all. */
+#include "weft_lua.h"
+
+static bool inherited(const struct task *t, const struct lua_tx *tx) {
+  for (uint32_t i = 0; t && i < t->nlineage; i++)
+    if (t->lineage[i] == tx) return true;
+  return false;
+}
+
+struct lua_tx *weft_lua_current_tx(lua_State *L, struct weft_lua *w, const struct weft_db *db) {
+  for (struct weft_list *l = w->txs.next; l != &w->txs; l = l->next) {
+    struct lua_tx *tx = WEFT_CONTAINER(l, struct lua_tx, link);
+    if (tx->db == db && (weft_lua_in_lineage(L, w, tx->owner) || inherited(w->task, tx))) return tx;
+  }
+  return NULL;
+}
+
+struct weft_tx *weft_lua_tx(lua_State *L, struct weft_lua *w, struct weft_db *db) {
+  if (weft_list_empty(&w->txs)) return NULL;
+  struct lua_tx *tx = weft_lua_current_tx(L, w, db);
+  return tx ? tx->tx : NULL;
+}
+
+static int tx_gc(lua_State *L) {
+  struct lua_tx *tx = lua_touserdata(L, 1);
+  weft_list_remove(&tx->link);
+  if (tx->tx) weft_tx_free(tx->tx);
+  if (tx->db) weft_db_unref(tx->db);
+  tx->tx = NULL;
+  tx->db = NULL;
+  return 0;
+}
+
+static struct lua_tx *check_tx(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  if (lua_type(L, 1) != LUA_TUSERDATA || !weft_lua_is(L, w, 1, SLOT_MT_TX))
+    weft_lua_usage(L, w, "a transaction is expected");
+  struct lua_tx *tx = lua_touserdata(L, 1);
+  if (!tx->tx) weft_lua_usage(L, w, "the transaction has ended");
+  return tx;
+}
+
+/* core.tx_new(db, isolation or nil, read_only, session, owner coroutine) */
+static int l_new(lua_State *L) {
+  static const char *const names[] = {"default", "read committed", "repeatable read",
+                                      "serializable", "read uncommitted", NULL};
+  struct weft_lua *w = weft_lua_self(L);
+  struct weft_db *db = weft_lua_to_db(L, w, 1);
+  const char *isolation = luaL_optstring(L, 2, "default");
+  struct weft_tx_options o = {.read_only = lua_toboolean(L, 3), .session = lua_toboolean(L, 4)};
+  int i = 0;
+  while (names[i] && strcmp(names[i], isolation)) i++;
+  if (!names[i])
+    return weft_lua_usage(L, w, "unknown isolation '%s'; one of read committed, repeatable read, "
+                                "serializable, read uncommitted", isolation);
+  o.isolation = (enum weft_isolation)i;
+  weft_lua_may_wait(L, w, false);
+  struct lua_tx *tx = lua_newuserdatauv(L, sizeof *tx, 0);
+  memset(tx, 0, sizeof *tx);
+  weft_list_init(&tx->link);
+  weft_lua_slot(L, w, SLOT_MT_TX);
+  lua_setmetatable(L, -2);
+  tx->db = weft_db_ref(db);
+  tx->tx = weft_tx_new(db, &o);
+  tx->owner = L;
+  tx->task = w->task;
+  tx->session = o.session;
+  weft_list_push_front(&w->txs, &tx->link);
+  return 1;
+}
+
+static int l_current(lua_State *L) { /* core.tx_current(db): the userdata's identity as a light one */
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_tx *tx = weft_lua_current_tx(L, w, weft_lua_to_db(L, w, 1));
+  if (!tx) return 0;
+  lua_pushlightuserdata(L, tx);
+  return 1;
+}
+
+static int l_id(lua_State *L) {
+  lua_pushlightuserdata(L, check_tx(L));
+  return 1;
+}
+
+static int step_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)L, (void)status;
+  weft_lua_call_done((struct lua_call *)ctx);
+  return 0;
+}
+
+static int step(lua_State *L, const char *op, bool shielded,
+                void (*f)(struct weft_tx *, struct weft_call *), bool ends) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_tx *tx = check_tx(L);
+  weft_lua_may_wait(L, w, shielded);
+  struct lua_call *c = weft_lua_call(w, op);
+  if (shielded) { /* it must come to its end: neither cancelled nor timed out */
+    c->call.deadline = 0;
+    c->wait.cancel = NULL;
+  }
+  c->context.database = weft_db_name(tx->db);
+  if (ends) weft_list_remove(&tx->link);
+  f(tx->tx, &c->call);
+  return weft_lua_await(L, c, step_k);
+}
+
+static int l_savepoint(lua_State *L) { return step(L, "savepoint", false, weft_tx_savepoint, false); }
+static int l_release(lua_State *L) { return step(L, "release", true, weft_tx_release, false); }
+static int l_rollback_to(lua_State *L) {
+  return step(L, "rollback", true, weft_tx_rollback_to, false);
+}
+static int l_commit(lua_State *L) { return step(L, "commit", true, weft_tx_commit, true); }
+static int l_rollback(lua_State *L) { return step(L, "rollback", true, weft_tx_rollback, true); }
+
+static int l_end(lua_State *L) { /* core.tx_end(tx): forget it */
+  lua_settop(L, 1);
+  return tx_gc(L);
+}
+
+void weft_lua_open_transaction(lua_State *L, struct weft_lua *w) {
+  static const luaL_Reg meta[] = {{"__gc", tx_gc}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"tx_new", l_new},           {"tx_current", l_current},   {"tx_id", l_id},
+      {"tx_savepoint", l_savepoint}, {"tx_release", l_release}, {"tx_rollback_to", l_rollback_to},
+      {"tx_commit", l_commit},     {"tx_rollback", l_rollback}, {"tx_end", l_end},
+      {NULL, NULL}};
+  weft_lua_metatable(L, w, SLOT_MT_TX, "weft.tx", meta);
+  lua_pop(L, 1);
+  weft_lua_functions(L, w, functions);
+}

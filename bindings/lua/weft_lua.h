@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the Lua module share. Core types stay behind core's headers; no database header is
+   ever included here.
+
+   One struct weft_lua per Lua state, found as upvalue 1 of every function of the module. Each function:
+   check, call, push. A C function that may wait ends with weft_lua_wait: at top level that pumps the
+   loop, inside a task it yields and the continuation goes on. */
+#ifndef WEFT_LUA_H
+#define WEFT_LUA_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "db.h"
+#include "json.h"
+
+struct task;
+struct frame;
+
+/* Keys of the registry table of the module (an array): where long-lived Lua values are. */
+enum weft_lua_slot {
+  SLOT_MT_ERROR = 1, /* metatables */
+  SLOT_MT_NULL,
+  SLOT_MT_DECIMAL,
+  SLOT_MT_ARRAY,
+  SLOT_MT_JSON,
+  SLOT_MT_RAW,
+  SLOT_MT_PATH,
+  SLOT_MT_CONDITION,
+  SLOT_MT_AGGREGATE,
+  SLOT_MT_RESULT,
+  SLOT_MT_DB,
+  SLOT_MT_TX,
+  SLOT_MT_TASK,
+  SLOT_MT_QUERY,     /* of queries without a model's own; models have copies */
+  SLOT_NULL,         /* weft.null */
+  SLOT_METHODS,      /* table: name -> function, of all queries */
+  SLOT_ROW_METHODS,  /* save update delete reload changed */
+  SLOT_SHAPES,       /* lightuserdata of weft_columns -> keys table */
+  SLOT_TASKS,        /* coroutine of a live task by lightuserdata */
+  SLOT_IDLE,         /* finished coroutines to use again */
+  SLOT_PARKED,       /* user coroutines that a wait of Weft has suspended (weak keys) */
+  SLOT_EVENTS,       /* function called with (event, info), or nil */
+  SLOT_ROW_INDEX,    /* the shared __index of rows */
+  SLOT_ROW_PAIRS,
+  SLOT_ROW_NAME,     /* "weft.row" */
+  SLOT_KEY_INDEX,    /* "__index" */
+  SLOT_KEY_PAIRS,    /* "__pairs" */
+  SLOT_KEY_NAME,     /* "__name" */
+  SLOT_ASSOCIATION,  /* function(row, model info, key) of lua/weft, or nil */
+  SLOT_EVENT_THREAD, /* where event handlers run */
+  SLOT_WEAK,         /* metatable of weak tables */
+  SLOT_COUNT
+};
+
+struct weft_lua {
+  lua_State *main;
+  lua_State *handlers; /* where event handlers run; anchored in SLOT_EVENT_THREAD */
+  struct weft_context *context;
+  struct weft_loop *loop;
+  struct frame *frame; /* innermost coroutine that runs; NULL on the main coroutine */
+  struct task *task;   /* whose frame is outermost; NULL outside of tasks */
+  struct wait *waiting; /* of the main coroutine */
+  struct weft_list txs;     /* open transactions, newest first */
+  struct weft_list tasks;   /* live ones */
+  struct weft_list spare;   /* calls to use again */
+  uint32_t nspare;
+  bool suspending;     /* the yield that is under way is Weft's own, not the user's */
+  int callbacks;       /* depth of event handlers */
+  int64_t deadline;    /* of the main coroutine, 0: none */
+  int slots;           /* registry reference */
+  uint32_t ntasks, nshapes;
+  const void *null;    /* address of weft.null */
+  char prefix[512];    /* source prefix of Weft's own Lua files: not a user's line */
+};
+
+static inline struct weft_lua *weft_lua_self(lua_State *L) {
+  return lua_touserdata(L, lua_upvalueindex(1));
+}
+/* For code that is not called as a function of the module. */
+struct weft_lua *weft_lua_of(lua_State *L);
+void weft_lua_slot(lua_State *L, struct weft_lua *w, int slot); /* pushes */
+/* Is the value at idx a table or userdata with that metatable? */
+bool weft_lua_is(lua_State *L, struct weft_lua *w, int idx, int slot);
+/* Registers functions with upvalue 1 into the table on top. */
+void weft_lua_functions(lua_State *L, struct weft_lua *w, const luaL_Reg *functions);
+/* A metatable with these functions and __index itself, kept in slot; left on the stack. */
+void weft_lua_metatable(lua_State *L, struct weft_lua *w, int slot, const char *name,
+                        const luaL_Reg *functions);
+
+/* ---- error.c ---- */
+struct weft_lua_context { /* what an error table says beyond the core's error; NULL: nothing */
+  const char *op;
+  const char *model;
+  struct weft_slice database;
+};
+void weft_lua_push_error(lua_State *L, struct weft_lua *w, const struct weft_error *err,
+                         const struct weft_lua_context *c);
+/* Raises. usage errors get the caller's position (the innermost Lua function that is not Weft's). */
+int weft_lua_raise(lua_State *L, struct weft_lua *w, const struct weft_error *err,
+                   const struct weft_lua_context *c);
+int weft_lua_usage(lua_State *L, struct weft_lua *w, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void weft_lua_open_error(lua_State *L, struct weft_lua *w);
+/* Writes "file:line: " of the user's code that called, or "". */
+void weft_lua_where(lua_State *L, struct weft_lua *w, char *out, size_t size);
+
+/* ---- value.c ---- */
+void weft_lua_push(lua_State *L, struct weft_lua *w, struct weft_value v, uint32_t as);
+/* A Lua value as a parameter. Text is borrowed from Lua (keep it on the stack or copy); the rest from
+   arena. to: the column's type or NULL. what names the place in messages ("column 'price'"). nil is
+   refused. */
+int weft_lua_value(lua_State *L, struct weft_lua *w, int idx, struct weft_arena *arena,
+                   const struct weft_column_type *to, const char *what, struct weft_value *out,
+                   struct weft_error *err);
+void weft_lua_open_value(lua_State *L, struct weft_lua *w);
+
+/* ---- json.c ---- */
+int weft_lua_encode(lua_State *L, struct weft_lua *w, int idx, struct weft_buf *out,
+                    struct weft_error *err);
+int weft_lua_decode(lua_State *L, struct weft_lua *w, struct weft_slice text,
+                    struct weft_error *err); /* pushes one value, or nothing on failure */
+void weft_lua_open_json(lua_State *L, struct weft_lua *w);
+
+/* ---- decimal.c ---- */
+struct weft_decimal;
+void weft_lua_push_decimal(lua_State *L, struct weft_lua *w, const struct weft_decimal *d);
+const struct weft_decimal *weft_lua_to_decimal(lua_State *L, struct weft_lua *w, int idx);
+void weft_lua_open_decimal(lua_State *L, struct weft_lua *w);
+
+/* ---- task.c, wait.c, coroutine.c ---- */
+struct wait {
+  bool done;
+  struct task *task;   /* who waits; NULL: the main coroutine, or nobody yet */
+  struct task *target; /* the task that is awaited, for the search of deadlocks */
+  struct weft_call *call; /* or the statement */
+  enum weft_kind why;  /* WEFT_OK, or why the wait was given up */
+  void (*cancel)(struct wait *wait, enum weft_kind why); /* makes done come; NULL: cannot be */
+  struct weft_timer *timer; /* of a sleep, or of a deadline that nothing else watches */
+  struct weft_list link;    /* of whatever is waited for */
+};
+void weft_lua_wait_init(struct wait *wait, void (*cancel)(struct wait *, enum weft_kind));
+/* Raises usage when a call that may wait is made where nothing can yield, and cancelled when the task
+   is (unless shielded: the end of a transaction). To be asked before anything is started. */
+void weft_lua_may_wait(lua_State *L, struct weft_lua *w, bool shielded);
+/* Waits until wait->done, then goes on in k. Returns what k returns. wait lives at least until k. */
+int weft_lua_wait(lua_State *L, struct weft_lua *w, struct wait *wait, lua_KContext ctx,
+                  lua_KFunction k);
+/* Marks done and lets the waiting task run in this turn. */
+void weft_lua_wake(struct weft_lua *w, struct wait *wait);
+/* Raises why a wait was given up: "cancelled" or "timeout". */
+int weft_lua_given_up(lua_State *L, struct weft_lua *w, const struct wait *wait);
+int64_t weft_lua_deadline(const struct weft_lua *w);
+void weft_lua_open_task(lua_State *L, struct weft_lua *w);
+void weft_lua_open_coroutine(lua_State *L, struct weft_lua *w);
+void weft_lua_close_tasks(struct weft_lua *w);
+
+/* The innermost coroutine that runs: pushed by whoever resumes one (a task's start, the user's
+   coroutine.resume and wrap), so that the chain of resumers can be walked. */
+struct frame {
+  lua_State *co;
+  struct frame *prev;
+  bool yieldable; /* a yield from here reaches the scheduler */
+};
+
+/* Whether owner is the running coroutine or one of its resumers. */
+bool weft_lua_in_lineage(lua_State *L, struct weft_lua *w, const lua_State *owner);
+
+struct task {
+  struct weft_lua *w;
+  lua_State *co;
+  struct weft_hook item;     /* its next resume */
+  struct weft_list link;     /* w->tasks */
+  struct weft_list waiters;  /* struct wait.link of those who await it */
+  struct weft_list failed;   /* run's list of failures that nobody took */
+  struct wait *waiting;      /* what it waits for */
+  struct run *run;
+  struct group *group;
+  uint32_t index;            /* in group */
+  int nargs, nresults;
+  int64_t deadline;
+  bool started, ended, failure, cancelled, taken;
+  uint32_t inlined;          /* calls that ended at once since it was resumed */
+  struct lua_tx **lineage;   /* transactions inherited from the spawning weft.all */
+  uint32_t nlineage;
+};
+/* A task on top of the stack as a handle: fn and its nargs arguments are taken from the stack. */
+struct task *weft_lua_spawn(lua_State *L, struct weft_lua *w, int nargs, bool inherit);
+void weft_lua_cancel(struct task *t, enum weft_kind why);
+
+/* ---- call.c ---- */
+struct lua_call {
+  struct weft_call call;
+  struct wait wait;
+  struct weft_lua *w;
+  struct weft_list link;      /* spare */
+  struct weft_lua_context context;
+  lua_KFunction k;            /* what goes on with the answer */
+  lua_KFunction after;        /* and behind that, see weft_lua_with_table */
+  const struct model *model;  /* of the rows, borrowed: the stack holds it */
+  int mode;                   /* of whoever pushes the result */
+};
+struct lua_call *weft_lua_call(struct weft_lua *w, const char *op); /* a fresh one */
+void weft_lua_call_done(struct lua_call *c);                        /* back to the spare ones */
+/* Waits for a started call and goes on in k with ctx = the call; raises its failure (the call is given
+   back first) before k would see it. */
+int weft_lua_await(lua_State *L, struct lua_call *c, lua_KFunction k);
+
+/* ---- rows.c ---- */
+struct model;
+/* Pushes one row / all rows as tables. model: index of the model info table, or 0. Takes no reference of
+   its own beyond what Lua holds. */
+void weft_lua_push_row(lua_State *L, struct weft_lua *w, struct weft_rows *rows, uint32_t i,
+                       int model);
+void weft_lua_push_rows(lua_State *L, struct weft_lua *w, struct weft_rows *rows, int model);
+void weft_lua_open_rows(lua_State *L, struct weft_lua *w);
+/* The result that a row belongs to (its columns, and the row's number), false when t is no row. */
+bool weft_lua_row(lua_State *L, struct weft_lua *w, int idx, struct weft_rows **rows,
+                  uint32_t *number);
+
+/* ---- database.c ---- */
+struct lua_db { struct weft_db *db; };
+struct weft_db *weft_lua_to_db(lua_State *L, struct weft_lua *w, int idx);
+void weft_lua_open_database(lua_State *L, struct weft_lua *w);
+
+/* ---- transaction.c ---- */
+struct lua_tx {
+  struct weft_tx *tx;      /* NULL once ended */
+  struct weft_db *db;
+  const lua_State *owner;  /* the coroutine that opened it */
+  struct task *task;       /* in which it was opened, NULL: the main coroutine */
+  struct weft_list link;   /* w->txs */
+  bool session;
+};
+/* The transaction or session of db that the running coroutine is in, NULL outside. */
+struct lua_tx *weft_lua_current_tx(lua_State *L, struct weft_lua *w, const struct weft_db *db);
+struct weft_tx *weft_lua_tx(lua_State *L, struct weft_lua *w, struct weft_db *db);
+void weft_lua_open_transaction(lua_State *L, struct weft_lua *w);
+
+/* ---- query.c, condition.c, terminal.c ---- */
+struct model { /* one per Lua model; lives in the model info's userdata */
+  struct weft_relation *relation;
+  struct weft_db *db;
+  char *label; /* "product_service.Product" */
+};
+struct lua_query {
+  struct weft_query *q;
+  struct model *model;
+};
+struct lua_query *weft_lua_to_query(lua_State *L, struct weft_lua *w, int idx);
+struct lua_query *weft_lua_check_query(lua_State *L, struct weft_lua *w, int idx);
+/* Pushes a query like that at idx (same model) which owns q. */
+void weft_lua_push_query(lua_State *L, struct weft_lua *w, int idx, struct weft_query *q);
+/* q on the newest version of the model's table. */
+struct weft_query *weft_lua_current(struct lua_query *lq);
+void weft_lua_open_query(lua_State *L, struct weft_lua *w);
+void weft_lua_open_terminal(lua_State *L, struct weft_lua *w);
+
+/* condition.c: what stands at idx .. top as one condition in arena. */
+int weft_lua_condition(lua_State *L, struct weft_lua *w, int idx, struct weft_arena *arena,
+                       const struct weft_table *table, const char *who,
+                       const struct weft_expr **out, struct weft_error *err);
+/* A column name or a path as an operand; *column its number in table or -1. */
+int weft_lua_operand(lua_State *L, struct weft_lua *w, int idx, struct weft_arena *arena,
+                     const struct weft_table *table, const struct weft_expr **out, int *column,
+                     struct weft_error *err);
+/* A raw, an aggregate, a path or a column name, as something to select. */
+int weft_lua_selectable(lua_State *L, struct weft_lua *w, int idx, struct weft_arena *arena,
+                        const struct weft_table *table, const struct weft_expr **out,
+                        struct weft_error *err);
+
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* Writes: insert (create, create_many, upsert), update, delete, increment. The table is known before values
+   are read, because a Lua table means json or an array according to its column. */
+#include "terminal.h"
+
+#include <stdlib.h>
+
+static int fail(lua_State *L, struct weft_lua *w, struct lua_query *lq, struct weft_query *c,
+                const struct weft_error *err) {
+  weft_query_unref(c);
+  return weft_lua_raise(L, w, err, &(struct weft_lua_context){.model = lq->model->label});
+}
+
+struct named {
+  struct weft_slice name; /* anchored by the Lua table */
+  int column;             /* number in the table, or -1 */
+};
+
+static int by_column(const void *a, const void *b) {
+  const struct named *x = a, *y = b;
+  if (x->column != y->column) return x->column < y->column ? -1 : 1;
+  size_t n = x->name.n < y->name.n ? x->name.n : y->name.n;
+  return memcmp(x->name.p, y->name.p, n);
+}
+
+/* The string keys of the table at idx in the order of the columns. */
+static int names_of(lua_State *L, int idx, const struct weft_table *t, struct weft_arena *arena,
+                    struct named **out, uint32_t *n, struct weft_error *err) {
+  uint32_t count = 0, i = 0;
+  idx = lua_absindex(L, idx);
+  for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) count++;
+  *out = weft_arena_alloc(arena, (count + 1) * sizeof **out);
+  for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING) {
+      lua_pop(L, 2);
+      return weft_fail(err, WEFT_USAGE, "keys are column names of %.*s; a list is given",
+                       (int)t->name.n, t->name.p);
+    }
+    (*out)[i].name.p = lua_tolstring(L, -2, &(*out)[i].name.n);
+    (*out)[i].column = weft_table_column(t, (*out)[i].name);
+    if ((*out)[i].column < 0) {
+      lua_pop(L, 2);
+      return weft_table_unknown_column(t, (*out)[i].name, err);
+    }
+    i++;
+  }
+  qsort(*out, i, sizeof **out, by_column);
+  *n = i;
+  return 0;
+}
+
+static const char *column_text(char out[80], struct weft_slice name) {
+  snprintf(out, 80, "column '%.*s'", (int)(name.n > 60 ? 60 : name.n), name.p);
+  return out;
+}
+
+/* ---- assignments ---- */
+
+/* name = value, or name = weft.raw(...). */
+static int assignments(lua_State *L, struct weft_lua *w, int idx, const struct weft_table *t,
+                       struct weft_arena *arena, struct weft_item **items, uint32_t *n,
+                       struct weft_error *err) {
+  struct named *names;
+  char what[80];
+  int unused;
+  idx = lua_absindex(L, idx);
+  if (names_of(L, idx, t, arena, &names, n, err)) return -1;
+  *items = weft_arena_alloc(arena, (*n + 1) * sizeof **items);
+  memset(*items, 0, (*n + 1) * sizeof **items);
+  for (uint32_t i = 0; i < *n; i++) {
+    struct weft_item *item = &(*items)[i];
+    struct weft_value v;
+    int rc;
+    item->name = weft_arena_slice(arena, names[i].name);
+    lua_pushlstring(L, names[i].name.p, names[i].name.n);
+    lua_rawget(L, idx);
+    if (lua_istable(L, -1) && weft_lua_is(L, w, -1, SLOT_MT_RAW)) {
+      rc = weft_lua_operand(L, w, -1, arena, t, &item->expr, &unused, err);
+    } else {
+      rc = weft_lua_value(L, w, lua_gettop(L), arena, &t->columns[names[i].column].type,
+                          column_text(what, names[i].name), &v, err);
+      if (rc == 0) item->expr = weft_expr_value(arena, v);
+    }
+    lua_pop(L, 1);
+    if (rc) return -1;
+  }
+  return 0;
+}
+
+static int update_k(lua_State *L, int status, lua_KContext ctx) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = lua_touserdata(L, 1);
+  const struct weft_table *t = weft_relation_table(lq->model->relation);
+  struct weft_error err;
+  struct weft_item *items;
+  (void)status, (void)ctx;
+  struct weft_query *c = weft_query_begin(weft_lua_current(lq), WEFT_C_UPDATE);
+  if (assignments(L, w, 2, t, &c->arena, &items, &c->nitems, &err)) return fail(L, w, lq, c, &err);
+  if (c->nitems == 0) {
+    weft_fail(&err, WEFT_USAGE, "update: an empty table changes nothing");
+    return fail(L, w, lq, c, &err);
+  }
+  c->items = items;
+  lua_getfield(L, 3, "all");
+  c->all = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return weft_lua_run_query(L, w, lq, weft_query_end(c), "update", ANSWER_COUNT, weft_lua_answer_k);
+}
+
+/* What may stand behind update and delete: nothing or { all = true }. */
+static void options(lua_State *L, struct weft_lua *w, int idx, const char *who) {
+  lua_settop(L, idx);
+  if (lua_isnil(L, idx)) {
+    lua_newtable(L);
+    lua_replace(L, idx);
+  }
+  if (!lua_istable(L, idx)) weft_lua_usage(L, w, "%s: options are a table, as { all = true }", who);
+  for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1))
+    if (lua_type(L, -2) != LUA_TSTRING || strcmp(lua_tostring(L, -2), "all") != 0)
+      weft_lua_usage(L, w, "%s: unknown option; the only one is all = true", who);
+}
+
+static int l_update(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  if (!lua_istable(L, 2)) return weft_lua_usage(L, w, "update takes a table of column = value");
+  options(L, w, 3, "update");
+  return weft_lua_with_table(L, w, lq, "update", update_k);
+}
+
+static int l_delete(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  options(L, w, 2, "delete");
+  weft_lua_may_wait(L, w, false);
+  struct weft_query *c = weft_query_begin(weft_lua_current(lq), WEFT_C_DELETE);
+  lua_getfield(L, 2, "all");
+  c->all = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return weft_lua_run_query(L, w, lq, weft_query_end(c), "delete", ANSWER_COUNT, weft_lua_answer_k);
+}
+
+/* increment(column, by = 1, { all = true }) */
+static int increment_k(lua_State *L, int status, lua_KContext ctx) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = lua_touserdata(L, 1);
+  const struct weft_table *t = weft_relation_table(lq->model->relation);
+  struct weft_error err;
+  struct weft_value v;
+  size_t n;
+  (void)status, (void)ctx;
+  const char *s = lua_tolstring(L, 2, &n);
+  struct weft_query *c = weft_query_begin(weft_lua_current(lq), WEFT_C_UPDATE);
+  struct weft_item *item = weft_arena_alloc(&c->arena, sizeof *item);
+  memset(item, 0, sizeof *item);
+  int column = weft_table_column(t, weft_slice(s, n));
+  if (column < 0 ? weft_table_unknown_column(t, weft_slice(s, n), &err)
+                 : weft_lua_value(L, w, 3, &c->arena, NULL, "increment", &v, &err))
+    return fail(L, w, lq, c, &err);
+  item->name = weft_arena_slice(&c->arena, weft_slice(s, n));
+  if (weft_expr_binary(&c->arena, WEFT_E_ADD, weft_expr_column(&c->arena, item->name),
+                       weft_expr_value(&c->arena, v), &item->expr, &err))
+    return fail(L, w, lq, c, &err);
+  c->items = item;
+  c->nitems = 1;
+  lua_getfield(L, 4, "all");
+  c->all = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return weft_lua_run_query(L, w, lq, weft_query_end(c), "increment", ANSWER_COUNT,
+                            weft_lua_answer_k);
+}
+
+static int l_increment(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  if (lua_type(L, 2) != LUA_TSTRING)
+    return weft_lua_usage(L, w, "increment takes a column and by how much");
+  if (lua_isnoneornil(L, 3)) {
+    lua_settop(L, 2);
+    lua_pushinteger(L, 1);
+  }
+  if (lua_type(L, 3) != LUA_TNUMBER && !weft_lua_to_decimal(L, w, 3))
+    return weft_lua_usage(L, w, "increment takes a number or a decimal, got %s",
+                          luaL_typename(L, 3));
+  options(L, w, 4, "increment");
+  return weft_lua_with_table(L, w, lq, "increment", increment_k);
+}
+
+/* ---- inserts ---- */
+
+/* One cell: a value, or weft.null; a column that the row leaves out is its default. */
+static int cell(lua_State *L, struct weft_lua *w, int row, const struct weft_table *t,
+                const struct named *c, struct weft_arena *arena, struct weft_value *out,
+                struct weft_error *err) {
+  char what[80];
+  int rc = 0;
+  lua_pushlstring(L, c->name.p, c->name.n);
+  if (lua_rawget(L, row) == LUA_TNIL) *out = (struct weft_value){.type = WEFT_ANY};
+  else
+    rc = weft_lua_value(L, w, lua_gettop(L), arena, &t->columns[c->column].type,
+                        column_text(what, c->name), out, err);
+  lua_pop(L, 1);
+  return rc;
+}
+
+/* on = "sku" or a list, update = a table of assignments. */
+static int conflict(lua_State *L, struct weft_lua *w, const struct weft_table *t,
+                    struct weft_query *c, struct weft_error *err) {
+  size_t n;
+  lua_getfield(L, 3, "on");
+  uint32_t count = lua_istable(L, -1) ? (uint32_t)lua_rawlen(L, -1) : 1;
+  struct weft_slice *on = weft_arena_alloc(&c->arena, (count + 1) * sizeof *on);
+  for (uint32_t i = 0; i < count; i++) {
+    if (lua_istable(L, -1)) lua_rawgeti(L, -1, (lua_Integer)i + 1);
+    else lua_pushvalue(L, -1);
+    const char *s = lua_tolstring(L, -1, &n);
+    if (lua_type(L, -1) != LUA_TSTRING)
+      return weft_fail(err, WEFT_USAGE, "upsert: on names the columns of a unique key");
+    if (weft_table_column(t, weft_slice(s, n)) < 0)
+      return weft_table_unknown_column(t, weft_slice(s, n), err);
+    on[i] = weft_arena_slice(&c->arena, weft_slice(s, n));
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  c->on = on;
+  c->non = count;
+  lua_getfield(L, 3, "update");
+  struct weft_item *updates = NULL;
+  int rc = 0;
+  if (!lua_isnil(L, -1))
+    rc = assignments(L, w, lua_gettop(L), t, &c->arena, &updates, &c->nupdates, err);
+  c->updates = updates;
+  lua_pop(L, 1);
+  return rc;
+}
+
+/* The rows at index 2 (a list) with the columns of the first one, as a clause. */
+static int insert_clause(lua_State *L, struct weft_lua *w, const struct weft_table *t,
+                         struct weft_query *c, struct weft_error *err) {
+  struct named *names;
+  c->nrows = (uint32_t)lua_rawlen(L, 2);
+  lua_rawgeti(L, 2, 1);
+  if (names_of(L, -1, t, &c->arena, &names, &c->nitems, err)) return -1;
+  lua_pop(L, 1);
+  struct weft_item *items = weft_arena_alloc(&c->arena, (c->nitems + 1) * sizeof *items);
+  memset(items, 0, (c->nitems + 1) * sizeof *items);
+  for (uint32_t i = 0; i < c->nitems; i++)
+    items[i].name = weft_arena_slice(&c->arena, names[i].name);
+  c->items = items;
+  size_t cells = (size_t)c->nrows * c->nitems;
+  if (cells > UINT32_MAX / 2) return weft_fail(err, WEFT_USAGE, "create_many: too many values");
+  struct weft_value *v = weft_arena_alloc(&c->arena, (cells + 1) * sizeof *v);
+  c->values = v;
+  for (uint32_t r = 0; r < c->nrows; r++) {
+    lua_rawgeti(L, 2, (lua_Integer)r + 1);
+    int row = lua_gettop(L);
+    for (uint32_t i = 0; i < c->nitems; i++)
+      if (cell(L, w, row, t, &names[i], &c->arena, v++, err)) return -1;
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+static int insert_k(lua_State *L, int status, lua_KContext ctx) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = lua_touserdata(L, 1);
+  const struct weft_table *t = weft_relation_table(lq->model->relation);
+  struct weft_error err;
+  (void)status, (void)ctx;
+  lua_getfield(L, 3, "on");
+  bool upsert = !lua_isnil(L, -1);
+  lua_getfield(L, 3, "quiet");
+  bool quiet = lua_toboolean(L, -1);
+  lua_settop(L, 3);
+  const struct weft_query *root = weft_lua_current(lq);
+  while (root->prev) root = root->prev; /* conditions mean nothing to an insert */
+  struct weft_query *c = weft_query_begin((struct weft_query *)(uintptr_t)root,
+                                          upsert ? WEFT_C_UPSERT : WEFT_C_INSERT);
+  c->quiet = quiet;
+  if (insert_clause(L, w, t, c, &err) || (upsert && conflict(L, w, t, c, &err)))
+    return fail(L, w, lq, c, &err);
+  return weft_lua_run_query(L, w, lq, weft_query_end(c), upsert ? "upsert" : "create",
+                            quiet ? ANSWER_COUNT : ANSWER_ROWS, weft_lua_answer_k);
+}
+
+/* core.insert(model, rows, { quiet, on, update }): rows name the same columns; rows as stored, or their
+   number. lua/weft groups rows of different columns and speaks the public names. */
+static int l_insert(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  lua_settop(L, 3);
+  return weft_lua_with_table(L, w, lq, "create", insert_k);
+}
+
+void weft_lua_open_write(lua_State *L, struct weft_lua *w) {
+  static const luaL_Reg methods[] = {
+      {"update", l_update}, {"delete", l_delete}, {"increment", l_increment}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"insert", l_insert}, {NULL, NULL}};
+  weft_lua_functions(L, w, methods);
+  lua_insert(L, -2); /* the module table is below */
+  weft_lua_functions(L, w, functions);
+  lua_insert(L, -2);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* One statement finds a table by schema or search path; to_regclass does what a name in a query does.
+   Columns that only newer servers have are read through to_jsonb, so that PostgreSQL 10 and later take
+   the same text. A domain is followed to its base type; its length may be set on any level. */
+#include "dialect_catalog.h"
+
+#define RELATION                                                                                  \
+  "pg_catalog.to_regclass(case when $1::text = '' then pg_catalog.quote_ident($2::text) else "    \
+  "pg_catalog.quote_ident($1::text) || '.' || pg_catalog.quote_ident($2::text) end)"
+
+/* Types whose equal values have equal bytes and whose order is the order of values. */
+#define PLAIN "(16, 17, 20, 21, 23, 26, 700, 701, 1700, 1082, 1083, 1114, 1184, 2950)"
+
+const char weft_postgres_catalog[] =
+    "with recursive base as ("
+    " select a.attnum, a.atttypid as typ, a.atttypmod as typmod, a.attnotnull as filled,"
+    " false as defaulted from pg_catalog.pg_attribute a join pg_catalog.pg_class c"
+    " on c.oid = a.attrelid where c.oid = " RELATION
+    " and c.relkind in ('r', 'p', 'v', 'm', 'f') and a.attnum > 0 and not a.attisdropped"
+    " union all"
+    " select b.attnum, t.typbasetype, case when b.typmod >= 0 then b.typmod else t.typtypmod end,"
+    " b.filled or t.typnotnull, b.defaulted or t.typdefault is not null"
+    " from base b join pg_catalog.pg_type t on t.oid = b.typ where t.typtype = 'd')"
+    " select a.attname::text as name,"
+    " pg_catalog.format_type(a.atttypid, a.atttypmod) as declared,"
+    " t.oid::int8 as oid,"
+    " (case when t.typcategory = 'A' then t.typelem else 0 end)::int8 as elem_oid,"
+    " b.filled as not_null,"
+    " b.defaulted or (a.atthasdef and x.j ->> 'attgenerated' is distinct from 's'"
+    " and x.j ->> 'attgenerated' is distinct from 'v')"
+    " or coalesce(x.j ->> 'attidentity', '') <> '' as has_default,"
+    " coalesce(x.j ->> 'attgenerated', '') <> '' as generated,"
+    " coalesce((select k.place from pg_catalog.pg_index i cross join lateral"
+    " pg_catalog.unnest(i.indkey::int2[]) with ordinality as k(attnum, place)"
+    " where i.indrelid = a.attrelid and i.indisprimary and k.attnum = a.attnum"
+    " and k.place <= coalesce((pg_catalog.to_jsonb(i) ->> 'indnkeyatts')::int, i.indnatts)),"
+    " 0)::int8 as key_position,"
+    " exists(select 1 from pg_catalog.pg_index i where i.indrelid = a.attrelid and i.indisunique"
+    " and i.indisvalid and i.indpred is null and i.indkey[0] = a.attnum"
+    " and coalesce((pg_catalog.to_jsonb(i) ->> 'indnkeyatts')::int, i.indnatts) = 1)"
+    " as unique_alone,"
+    " case when t.oid in " PLAIN " then 'binary'"
+    " when t.typtype = 'e' then 'equal'"
+    " when a.attcollation = 0 or t.oid = 1042 or t.typname = 'citext' or t.typcategory = 'A'"
+    " then 'unknown'"
+    " when co.j ->> 'collisdeterministic' = 'false' then 'unknown'"
+    " when l.name in ('C', 'POSIX') then 'binary'"
+    " when l.provider in ('c', 'b') and pg_catalog.lower(pg_catalog.replace(l.name, '-', '')) ="
+    " 'c.utf8' then 'binary'"
+    " else 'equal' end as collation,"
+    " b.typmod::int8 as typmod,"
+    " case when t.typtype = 'e' then 'enum' else t.typcategory::text end as kind"
+    " from base b join pg_catalog.pg_type t on t.oid = b.typ and t.typtype <> 'd'"
+    " join pg_catalog.pg_attribute a on a.attrelid = " RELATION " and a.attnum = b.attnum"
+    " cross join lateral (select pg_catalog.to_jsonb(a) as j) x"
+    " cross join lateral (select pg_catalog.to_jsonb(d) as j from pg_catalog.pg_database d"
+    " where d.datname = pg_catalog.current_database()) db"
+    " left join lateral (select pg_catalog.to_jsonb(c) as j from pg_catalog.pg_collation c"
+    " where c.oid = a.attcollation) co on true"
+    " cross join lateral (select"
+    " case when co.j ->> 'collprovider' = 'd' then coalesce(db.j ->> 'datlocprovider', 'c')"
+    " else coalesce(co.j ->> 'collprovider', 'c') end as provider,"
+    " case when co.j ->> 'collprovider' = 'd' then"
+    " case when coalesce(db.j ->> 'datlocprovider', 'c') = 'c' then db.j ->> 'datcollate'"
+    " else coalesce(db.j ->> 'datlocale', db.j ->> 'daticulocale') end"
+    " else coalesce(co.j ->> 'collcollate', co.j ->> 'colllocale') end as name) l"
+    " order by a.attnum";
+
+static const struct named {
+  uint32_t oid;
+  uint8_t type, size;
+  const char *name;
+} types[] = {
+    {16, WEFT_BOOL, 0, "boolean"},
+    {17, WEFT_BYTES, 0, "bytea"},
+    {18, WEFT_TEXT, 0, "\"char\""},
+    {19, WEFT_TEXT, 0, "name"},
+    {20, WEFT_INT, 8, "bigint"},
+    {21, WEFT_INT, 2, "smallint"},
+    {23, WEFT_INT, 4, "integer"},
+    {25, WEFT_TEXT, 0, "text"},
+    {26, WEFT_ANY, 0, "oid"},
+    {114, WEFT_JSON, 0, "json"},
+    {700, WEFT_FLOAT, 4, "real"},
+    {701, WEFT_FLOAT, 8, "double precision"},
+    {1042, WEFT_TEXT, 0, "bpchar"},
+    {1043, WEFT_TEXT, 0, "varchar"},
+    {1082, WEFT_DATE, 0, "date"},
+    {1083, WEFT_TIME, 0, "time"},
+    {1114, WEFT_TIMESTAMP, 0, "timestamp"},
+    {1184, WEFT_TIMESTAMPTZ, 0, "timestamptz"},
+    {1186, WEFT_INTERVAL, 0, "interval"},
+    {1266, WEFT_ANY, 0, "timetz"},
+    {1560, WEFT_ANY, 0, "\"bit\""},
+    {1562, WEFT_ANY, 0, "varbit"},
+    {1700, WEFT_DECIMAL, 0, "numeric"},
+    {2950, WEFT_UUID, 0, "uuid"},
+    {3802, WEFT_JSON, 0, "jsonb"},
+};
+
+static const struct named *find(uint32_t oid) {
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+    if (types[i].oid == oid) return &types[i];
+  return NULL;
+}
+
+void weft_postgres_column_type(const struct weft_catalog_type *t, struct weft_column_type *out) {
+  const struct named *known = find(t->oid), *elem = find(t->elem_oid);
+  *out = (struct weft_column_type){.type = WEFT_ANY, .precision = -1, .scale = -1, .oid = t->oid,
+                                   .elem_oid = t->elem_oid};
+  if (known) {
+    out->type = known->type;
+    out->size = known->size;
+  } else if (t->elem_oid) {
+    out->type = WEFT_ARRAY;
+    out->elem = elem ? elem->type : WEFT_ANY;
+    out->size = elem ? elem->size : 0;
+  } else if (weft_slice_equal(t->kind, WEFT_LIT("enum")) ||
+             weft_slice_equal(t->kind, WEFT_LIT("S"))) {
+    out->type = WEFT_TEXT;
+  }
+  if (t->typmod < 4) return;
+  uint32_t mod = (uint32_t)t->typmod - 4;
+  if (t->oid == 1042 || t->oid == 1043) out->precision = mod > INT16_MAX ? -1 : (int16_t)mod;
+  int scale = (int)((mod & 0x7ff) ^ 1024) - 1024;
+  if (t->oid != 1700 || scale < 0) return;
+  out->precision = (int16_t)(mod >> 16);
+  out->scale = (int16_t)scale;
+}
+
+/* declared without "(10,2)", when nothing else stands in it than a name may need. */
+static bool stripped(struct weft_buf *out, struct weft_slice declared) {
+  bool quoted = false;
+  size_t before = out->n;
+  for (size_t i = 0; i < declared.n; i++) {
+    char c = declared.p[i];
+    if (c == '"') quoted = !quoted;
+    if (!quoted && c == '(') {
+      while (i < declared.n && declared.p[i] != ')') i++;
+      continue;
+    }
+    bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                (c && strchr("_ .[]\"$", c)) || (c & 0x80);
+    if (!quoted && !word) {
+      out->n = before;
+      return false;
+    }
+    weft_buf_char(out, c);
+  }
+  if (quoted) out->n = before;
+  return !quoted && declared.n > 0;
+}
+
+bool weft_postgres_type_name(struct weft_buf *out, const struct weft_column_type *type,
+                             struct weft_slice declared) {
+  const struct named *known = find(type->oid), *elem = find(type->elem_oid);
+  if (known) {
+    weft_buf_str(out, known->name);
+    return true;
+  }
+  if (elem && type->type == WEFT_ARRAY) {
+    weft_buf_str(out, elem->name);
+    weft_buf_lit(out, "[]");
+    return true;
+  }
+  return stripped(out, declared);
+}
+
+enum weft_collation weft_postgres_collation(struct weft_slice told, struct weft_slice name) {
+  (void)name;
+  if (weft_slice_equal(told, WEFT_LIT("binary"))) return WEFT_COLLATE_BINARY;
+  if (weft_slice_equal(told, WEFT_LIT("equal"))) return WEFT_COLLATE_EQUAL;
+  return WEFT_COLLATE_UNKNOWN;
+}

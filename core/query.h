@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* A query is an immutable list of clauses, newest first; a step adds one clause and shares the rest.
+   Its shape, the hash of everything but parameter values, grows with each clause. Reference-counted;
+   handed between threads only as a whole.
+
+   The kind of statement is a clause too (the verb, always last): the default is a select of rows. */
+#ifndef WEFT_QUERY_H
+#define WEFT_QUERY_H
+
+#include "expr.h"
+
+#pragma GCC visibility push(default)
+
+enum weft_clause {
+  WEFT_C_FROM, /* the root: table */
+  WEFT_C_WHERE,
+  WEFT_C_SELECT,
+  WEFT_C_ORDER,
+  WEFT_C_LIMIT,
+  WEFT_C_OFFSET,
+  WEFT_C_DISTINCT,
+  WEFT_C_GROUP,
+  WEFT_C_HAVING,
+  WEFT_C_LOCK,   /* name: "update" "share" "update skip locked" ... checked against a fixed list */
+  WEFT_C_NOTE,   /* an option that does not change the SQL: cache, batch (number: enum weft_note) */
+  /* verbs */
+  WEFT_C_COUNT,  /* select count: honours limit, offset, distinct, group */
+  WEFT_C_AGGREGATE, /* items[0]: one aggregate over the rows */
+  WEFT_C_EXISTS,
+  WEFT_C_INSERT, /* items: columns; values: nrows * nitems; returning everything unless quiet */
+  WEFT_C_UPSERT, /* the same; on: conflict columns; updates: assignments, or every inserted column */
+  WEFT_C_UPDATE, /* items: name = expr */
+  WEFT_C_DELETE
+};
+
+enum weft_order_flags {
+  WEFT_ORDER_DESC = 1,
+  WEFT_NULLS_FIRST = 2,
+  WEFT_NULLS_LAST = 4
+};
+
+enum weft_note { WEFT_NOTE_BATCH_OFF = 1 };
+
+/* One selected column, one order, one assignment. */
+struct weft_item {
+  struct weft_slice name;       /* alias or assigned column; empty: the expression's own name */
+  const struct weft_expr *expr; /* INSERT: NULL, the cell comes from values */
+  uint32_t flags;               /* enum weft_order_flags */
+};
+
+struct weft_query {
+  int refs; /* atomic */
+  uint8_t clause;
+  bool all;          /* UPDATE, DELETE: { all = true } was said */
+  bool quiet;        /* INSERT: nothing is returned but the count */
+  bool conditioned;  /* some WHERE is below */
+  uint32_t nitems, nrows, non, depth;
+  uint64_t shape;
+  struct weft_query *prev;      /* owned reference; NULL at the root */
+  struct weft_table *table;     /* owned by the root, borrowed above */
+  const struct weft_expr *expr; /* WHERE, HAVING */
+  const struct weft_item *items;
+  const struct weft_value *values; /* INSERT; a WEFT_ANY cell means the column's default */
+  const struct weft_slice *on;
+  const struct weft_item *updates;
+  uint32_t nupdates;
+  int64_t number;               /* LIMIT, OFFSET, NOTE */
+  uint32_t source;              /* of a plan's own query: place of OFFSET or of the first cell in the walk */
+  struct weft_slice name;       /* LOCK */
+  struct weft_arena arena;      /* what the clause points at */
+};
+
+struct weft_query *weft_query_from(struct weft_table *table); /* takes a reference */
+struct weft_query *weft_query_ref(struct weft_query *q);
+void weft_query_unref(struct weft_query *q); /* iterative: chains may be long */
+
+/* A step in two halves, so that a caller builds expressions straight into the clause's own arena:
+     struct weft_query *c = weft_query_begin(prev, WEFT_C_WHERE);   takes a reference on prev
+     c->expr = weft_expr_...(&c->arena, ...);
+     q = weft_query_end(c);                                          computes the shape; or weft_query_unref(c)
+   weft_query_end checks nothing; weft_query_check does. */
+struct weft_query *weft_query_begin(struct weft_query *prev, enum weft_clause clause);
+struct weft_query *weft_query_end(struct weft_query *c);
+
+/* Fails with WEFT_USAGE (nearest valid name) when the newest clause names a column that the known
+   table lacks; passes when the table is not known yet. weft_query_check_all walks every clause. */
+int weft_query_check(const struct weft_query *q, struct weft_error *err);
+int weft_query_check_all(const struct weft_query *q, struct weft_error *err);
+
+/* The same clauses on another version of the table (schema just discovered or changed). */
+struct weft_query *weft_query_rebase(const struct weft_query *q, struct weft_table *table);
+
+bool weft_query_same_shape(const struct weft_query *a, const struct weft_query *b);
+
+/* The clauses gathered for whoever renders, evaluates or compiles. Conditions of several WHEREs are
+   ANDed; the last LIMIT, OFFSET, SELECT, LOCK wins; ORDERs add up (a SELECT of aggregates too). */
+struct weft_parts {
+  const struct weft_table *table;
+  const struct weft_query *verb; /* the verb clause, NULL: rows */
+  const struct weft_expr *where, *having; /* NULL: none */
+  const struct weft_item *select, *order, *group;
+  uint32_t nselect, norder, ngroup;
+  int64_t limit, offset; /* -1: none */
+  bool distinct;
+  struct weft_slice lock;
+  uint32_t notes;
+  uint32_t offset_source; /* the OFFSET clause's source */
+};
+void weft_query_parts(const struct weft_query *q, struct weft_arena *arena, struct weft_parts *out);
+
+/* The verb clause, or NULL: the newest clause that is no NOTE. */
+const struct weft_query *weft_query_verb(const struct weft_query *q);
+
+/* Every parameter value of q, in the one order that plans number them by ("sources"): clauses from
+   the root to the newest; in a clause its condition, then its items' expressions, then the first
+   row's cells that are not WEFT_ANY, then its updates; inside an expression depth first, kids in
+   order. An OFFSET is one value. e is the node that holds it (NULL for OFFSET and cells), c its clause. */
+typedef void weft_query_visit(void *ud, const struct weft_query *c, const struct weft_expr *e,
+                              struct weft_value v);
+void weft_query_walk(const struct weft_query *q, weft_query_visit *visit, void *ud);
+
+/* q without what its parameters hold: same shape, same walk. Clauses up to the first that holds a
+   value are shared with q. Sources are numbered; *nsources is their number. Owned. */
+struct weft_query *weft_query_skeleton(const struct weft_query *q, uint32_t *nsources);
+
+/* The condition of a keyset page: rows that come after values[0 .. n-1] (one per order item, NULL
+   allowed) in that order. nulls_large: the dialect's default place of NULL, used by items that do not
+   say. The order must end in a unique key, else ties are lost. WEFT_USAGE for an order by a path. */
+int weft_query_after(struct weft_arena *a, const struct weft_table *table, bool nulls_large,
+                     const struct weft_item *order, uint32_t n, const struct weft_value *values,
+                     const struct weft_expr **out, struct weft_error *err);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Clauses are gathered newest first and laid down from the end of arrays that were counted before,
+   so that every list comes out in the order in which it was said. */
+#include "query.h"
+
+struct counts {
+  uint32_t where, having, order, group, select;
+};
+
+static bool aggregates(const struct weft_query *c) {
+  for (uint32_t i = 0; i < c->nitems; i++)
+    if (!c->items[i].expr || c->items[i].expr->kind < WEFT_E_COUNT ||
+        c->items[i].expr->kind > WEFT_E_MAX)
+      return false;
+  return c->nitems > 0;
+}
+
+/* The last SELECT wins; one of aggregates alone adds to what was selected before. */
+static struct counts count(const struct weft_query *q) {
+  struct counts n = {0};
+  bool decided = false;
+  for (; q; q = q->prev) switch (q->clause) {
+      case WEFT_C_WHERE: n.where++; break;
+      case WEFT_C_HAVING: n.having++; break;
+      case WEFT_C_ORDER: n.order += q->nitems; break;
+      case WEFT_C_GROUP: n.group += q->nitems; break;
+      case WEFT_C_SELECT:
+        if (decided) break;
+        n.select += q->nitems;
+        decided = !aggregates(q);
+        break;
+      default: break;
+    }
+  return n;
+}
+
+struct gather {
+  const struct weft_expr **where, **having; /* the end of what is still free */
+  struct weft_item *order, *group, *select, *select_start;
+};
+
+static void prepend(struct weft_item **end, const struct weft_query *c) {
+  *end -= c->nitems;
+  if (c->nitems) memcpy(*end, c->items, c->nitems * sizeof **end);
+}
+
+static void gather_clause(struct gather *g, const struct weft_query *c, struct weft_parts *out) {
+  switch (c->clause) {
+    case WEFT_C_WHERE: *--g->where = c->expr; break;
+    case WEFT_C_HAVING: *--g->having = c->expr; break;
+    case WEFT_C_ORDER: prepend(&g->order, c); break;
+    case WEFT_C_GROUP: prepend(&g->group, c); break;
+    case WEFT_C_SELECT:
+      if (g->select > g->select_start) prepend(&g->select, c);
+      break;
+    case WEFT_C_LIMIT:
+      if (out->limit < 0) out->limit = c->number;
+      break;
+    case WEFT_C_OFFSET:
+      if (out->offset >= 0) break;
+      out->offset = c->number;
+      out->offset_source = c->source;
+      break;
+    case WEFT_C_DISTINCT: out->distinct = true; break;
+    case WEFT_C_LOCK:
+      if (!out->lock.n) out->lock = c->name;
+      break;
+    case WEFT_C_NOTE: out->notes |= (uint32_t)c->number; break;
+    default: break;
+  }
+}
+
+static struct weft_item *room(struct weft_arena *a, uint32_t n) {
+  return weft_arena_alloc(a, (n ? n : 1) * sizeof(struct weft_item));
+}
+
+void weft_query_parts(const struct weft_query *q, struct weft_arena *a, struct weft_parts *out) {
+  struct counts n = count(q);
+  const struct weft_expr **where = weft_arena_alloc(a, (n.where + 1) * sizeof *where);
+  const struct weft_expr **having = weft_arena_alloc(a, (n.having + 1) * sizeof *having);
+  struct weft_item *order = room(a, n.order), *group = room(a, n.group);
+  struct weft_item *select = room(a, n.select);
+  struct gather g = {where + n.where, having + n.having, order + n.order,
+                     group + n.group, select + n.select, select};
+  *out = (struct weft_parts){.table = q->table,    .verb = weft_query_verb(q), .select = select,
+                             .order = order,       .group = group,             .nselect = n.select,
+                             .norder = n.order,    .ngroup = n.group,          .limit = -1,
+                             .offset = -1};
+  for (; q; q = q->prev) gather_clause(&g, q, out);
+  if (n.where) out->where = weft_expr_logic(a, WEFT_E_AND, where, n.where);
+  if (n.having) out->having = weft_expr_logic(a, WEFT_E_AND, having, n.having);
+}

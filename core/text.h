@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers and UTF-8 as text, whatever the locale says. Pure functions. */
+#ifndef WEFT_TEXT_H
+#define WEFT_TEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "slice.h"
+
+#pragma GCC visibility push(default)
+
+/* Floats as the shortest text that reads back equal, with a point or an exponent (3.0, 1e+300);
+   "inf" "-inf" "nan" otherwise. Returns the length; there is no zero byte. */
+size_t weft_float_text(char out[40], double f);
+
+/* Whole text is one number; -1 otherwise, or when it does not fit. Floats are the nearest. */
+int weft_int_parse(struct weft_slice text, int64_t *out);
+int weft_float_parse(struct weft_slice text, double *out);
+
+bool weft_utf8_valid(const char *p, size_t n); /* false on surrogates and overlong forms, too */
+/* Bytes of the valid sequence that text begins with, 1 to 4; 0 when there is none. */
+size_t weft_utf8_sequence(const char *text, size_t n);
+
+#pragma GCC visibility pop
+
+#endif

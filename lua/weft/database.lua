@@ -1,0 +1,135 @@
+-- SPDX-License-Identifier: MIT
+-- weft.configure and weft.database: settings, handles by name, and what a handle can do beyond the core.
+
+local core = require "weft.core"
+local errors = require "weft.errors"
+
+local M = {}
+
+local config = { databases = {}, models = "models" }
+local handles = {} -- name -> open handle
+local generation = {} -- name -> how often it was configured, so that models notice
+
+local own_options = { -- options of a database that are not the driver's
+  url = true, pool = true, statement_timeout = true, decimals = true, zone = true,
+}
+local pool_options = { "max", "wait", "idle", "lifetime" }
+
+local function check_database(name, entry)
+  if type(name) ~= "string" or not name:find "^[%a_][%w_]*$" then
+    errors.usage("a database is named by a word of letters, digits and _, got '%s'", tostring(name))
+  end
+  if type(entry) == "string" then return { url = entry } end
+  if type(entry) ~= "table" then
+    errors.usage("database '%s' is a url or a table with url, got %s", name, type(entry))
+  end
+  local copy = {}
+  for key, value in pairs(entry) do copy[key] = value end
+  if copy.pool ~= nil then
+    if type(copy.pool) ~= "table" then errors.usage("database '%s': pool is a table, as { max = 4 }", name) end
+    errors.check_names(copy.pool, pool_options, "pool option")
+    for key, value in pairs(copy.pool) do
+      if math.type(value) == nil or (key == "max" and (math.type(value) ~= "integer" or value < 1)) then
+        errors.usage("database '%s': pool.%s is a %s", name, key,
+          key == "max" and "whole number from 1" or "number of seconds")
+      end
+    end
+  end
+  if copy.statement_timeout ~= nil and (math.type(copy.statement_timeout) == nil or copy.statement_timeout <= 0) then
+    errors.usage("database '%s': statement_timeout is a number of seconds above 0", name)
+  end
+  return copy
+end
+
+---Sets databases and folders. A second call replaces the databases that it names: their open handles are
+---closed. WEFT_DATABASE_<NAME> in the environment overrides a url. Nothing connects here.
+---@param options { databases?: table<string, string|weft.DatabaseOptions>, models?: string, slow_query?: number }
+function M.configure(options)
+  if type(options) ~= "table" then errors.usage("configure takes a table, got %s", type(options)) end
+  errors.check_names(options, { "databases", "models", "slow_query" }, "option of configure")
+  local checked = {}
+  if options.databases ~= nil and type(options.databases) ~= "table" then
+    errors.usage("databases is a table of name = url")
+  end
+  for name, entry in pairs(options.databases or {}) do checked[name] = check_database(name, entry) end
+  if options.models ~= nil and type(options.models) ~= "string" then errors.usage("models is a folder's path") end
+  for name, entry in pairs(checked) do
+    config.databases[name] = entry
+    generation[name] = (generation[name] or 0) + 1
+    local old = handles[name]
+    handles[name] = nil
+    if old then old:close() end
+  end
+  if options.models then config.models = options.models end
+  if options.slow_query then require "weft.events".set_slow(options.slow_query) end
+end
+
+---The folder of model scripts.
+function M.models_folder() return config.models end
+
+---How often a database was configured; 0: never.
+function M.generation(name) return generation[name] or 0 end
+
+local function names()
+  local list = {}
+  for name in pairs(config.databases) do list[#list + 1] = name end
+  table.sort(list)
+  return list
+end
+
+local function to_text(name, key, value)
+  local kind = type(value)
+  if kind == "string" then return value end
+  if kind == "boolean" or kind == "number" then return tostring(value) end
+  errors.usage("database '%s': option '%s' is text, a number or a boolean, not a %s", name, tostring(key), kind)
+end
+
+local function open(name)
+  local entry = config.databases[name]
+  local url = os.getenv("WEFT_DATABASE_" .. name:upper()) or (entry and entry.url)
+  if not entry and not url then
+    local near = core.nearest(name, names())
+    errors.usage("unknown database '%s'%s", name,
+      near and ("; did you mean '%s'?"):format(near) or " (weft.configure names databases)")
+  end
+  entry = entry or {}
+  if type(url) ~= "string" then errors.usage("database '%s' has no url", name) end
+  local settings = {}
+  for key, value in pairs(entry) do
+    if not own_options[key] then settings[key] = to_text(name, key, value) end
+  end
+  local pool = { statement_timeout = entry.statement_timeout }
+  for key, value in pairs(entry.pool or {}) do pool[key] = value end
+  return core.open(name, url, settings, pool)
+end
+
+---The handle of a configured database; the same one each time. Connects at its first statement.
+---@param name string
+---@return weft.Database
+function M.database(name)
+  if type(name) ~= "string" then errors.usage("database takes a name, got %s", type(name)) end
+  local handle = handles[name]
+  if handle then return handle end
+  handle = open(name)
+  handles[name] = handle
+  return handle
+end
+
+---The configured decimals option of a database: nil, "string" or "number".
+function M.decimals(name)
+  local entry = config.databases[name]
+  return entry and entry.decimals
+end
+
+local methods = core.database_methods
+local transactions
+local function lazily(name)
+  return function(...)
+    transactions = transactions or require "weft.transaction"
+    return transactions[name](...)
+  end
+end
+methods.transaction = lazily "transaction"
+methods.session = lazily "session"
+
+return M

@@ -1,0 +1,65 @@
+-- SPDX-License-Identifier: MIT
+-- The one public name: local weft = require "weft". Everything it offers is here or is loaded by the
+-- first use of its name, so that a program pays for what it touches.
+
+local core = require "weft.core"
+
+-- Lines of Weft's own files are not a user's lines: errors of use name the first line outside.
+local source = debug.getinfo(1, "S").source
+core.prefix(source:match "^(.*)init%.lua$" or source)
+
+---@class weft
+local weft = {
+  _VERSION = "Weft 0.1",
+  null = core.null,
+  array = core.array,
+  json = core.json,
+  raw = core.raw,
+  path = core.path,
+  decimal = core.decimal,
+  encode = core.encode,
+  decode = core.decode,
+  now = core.now,
+  run = core.run,
+  spawn = core.spawn,
+  all = core.all,
+  sleep = core.sleep,
+  timeout = core.timeout,
+  any_of = core.any_of,
+  all_of = core.all_of,
+  negate = core.negate,
+  count = core.count,
+  count_distinct = core.count_distinct,
+  sum = core.sum,
+  avg = core.avg,
+  min = core.min,
+  max = core.max,
+  columns = core.columns,
+  model_of = core.model_of,
+}
+
+-- name -> the file that has it; the file returns a table of public names.
+local files = {
+  configure = "weft.database",
+  database = "weft.database",
+  models = "weft.registry",
+  model = "weft.model",
+  try = "weft.errors",
+  on = "weft.events",
+  log = "weft.events",
+  save = "weft.row",
+  update = "weft.row",
+  delete = "weft.row",
+  reload = "weft.row",
+  changed = "weft.row",
+}
+
+return setmetatable(weft, {
+  __index = function(self, name)
+    local file = files[name]
+    if not file then return nil end
+    local value = require(file)[name]
+    rawset(self, name, value)
+    return value
+  end,
+})

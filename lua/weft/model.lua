@@ -1,0 +1,121 @@
+-- SPDX-License-Identifier: MIT
+-- weft.model: what a model script returns. The definition is checked here, where the script's line is
+-- known; core.model makes the model of it when the registry binds it to a database.
+
+local core = require "weft.core"
+local errors = require "weft.errors"
+local query = require "weft.query"
+
+local M = {}
+
+-- What rows of a model can do, loaded with the first call.
+local row_methods = {}
+for _, name in ipairs { "save", "update", "delete", "reload", "changed" } do
+  row_methods[name] = function(...) return require "weft.row"[name](...) end
+end
+core.hook("row_methods", row_methods)
+core.hook("association", function(row, info, name) return require "weft.row".load(row, info, name) end)
+
+local Definition = { __name = "weft.definition" }
+
+local known = { "table", "schema", "primary_key", "columns", "scopes", "methods" }
+
+local function check_functions(definition, field)
+  local given = definition[field]
+  if given == nil then return end
+  if type(given) ~= "table" then errors.usage("model: %s is a table of functions", field) end
+  for name, fn in pairs(given) do
+    if type(name) ~= "string" or type(fn) ~= "function" then
+      errors.usage("model: %s.%s is a %s, not a function", field, tostring(name), type(fn))
+    end
+  end
+end
+
+local function check_columns(columns)
+  if columns == nil then return end
+  if type(columns) ~= "table" then errors.usage("model: columns is a table of name = { ... }") end
+  for name, options in pairs(columns) do
+    if type(name) ~= "string" then errors.usage("model: columns is a table of name = { ... }, got a list") end
+    if type(options) == "table" then
+      errors.check_names(options, { "as", "type", "lazy" }, "option of column " .. name .. ":")
+    elseif type(options) ~= "string" then
+      errors.usage("model: column %s is described by a table or a type's name", name)
+    end
+  end
+end
+
+---The definition of a model, as a model script returns it.
+---@param definition weft.ModelDefinition
+---@return weft.ModelDefinition
+function M.model(definition)
+  if type(definition) ~= "table" then errors.usage("model takes a table, got %s", type(definition)) end
+  errors.check_names(definition, known, "option of model")
+  for _, field in ipairs { "table", "schema" } do
+    if definition[field] ~= nil and type(definition[field]) ~= "string" then
+      errors.usage("model: %s is a name, not a %s", field, type(definition[field]))
+    end
+  end
+  check_functions(definition, "scopes")
+  check_functions(definition, "methods")
+  check_columns(definition.columns)
+  return setmetatable(definition, Definition)
+end
+
+function M.is_definition(value) return getmetatable(value) == Definition end
+
+local function key_list(key)
+  if key == nil then return nil end
+  return type(key) == "table" and key or { key }
+end
+
+---Columns in the order of their names, as core.model takes them.
+local function column_list(columns)
+  local names, list, lazy = {}, {}, nil
+  for name in pairs(columns or {}) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local options = columns[name]
+    if type(options) == "string" then options = { as = options } end
+    list[#list + 1] = { name = name, as = options.as or options.type, lazy = options.lazy }
+    if options.lazy then
+      lazy = lazy or {}
+      lazy[name] = true
+    end
+  end
+  return list, lazy
+end
+
+---What queries of the model can do: the usual methods and its scopes.
+local function query_methods(definition, label)
+  if not definition.scopes or next(definition.scopes) == nil then return query.methods end
+  local methods = {}
+  for name, fn in pairs(query.methods) do methods[name] = fn end
+  for name, fn in pairs(definition.scopes) do
+    if query.methods[name] then errors.usage("scope '%s' of %s has the name of a query method", name, label) end
+    methods[name] = fn
+  end
+  return methods
+end
+
+---The model of a definition on a database.
+---@param db weft.Database
+---@param label string "product_service.Product"
+---@param definition weft.ModelDefinition
+---@param alternatives string[] names of tables to look for
+function M.bind(db, label, definition, alternatives)
+  local columns, lazy = column_list(definition.columns)
+  return core.model(db, {
+    label = label,
+    db = db,
+    table = definition.table or alternatives[1],
+    schema = definition.schema,
+    alternatives = not definition.table and alternatives or nil,
+    key = key_list(definition.primary_key),
+    columns = columns,
+    lazy = lazy,
+    methods = definition.methods,
+    query_methods = query_methods(definition, label),
+  })
+end
+
+return M

@@ -1,0 +1,230 @@
+-- SPDX-License-Identifier: MIT
+-- What queries and models can do beyond the core's own methods. Every function is a method: the first
+-- argument is the query.
+
+local core = require "weft.core"
+local errors = require "weft.errors"
+
+local M = {}
+
+---@class weft.Query
+local methods = core.query_methods
+M.methods = methods
+
+---One column: a list of its values (a NULL leaves a hole, see n); several: a list of lists.
+---@param ... string columns
+---@return any[] values with n
+function methods:pluck(...)
+  local columns = table.pack(...)
+  if columns.n == 0 then errors.usage("pluck takes at least one column") end
+  for i = 1, columns.n do
+    if type(columns[i]) ~= "string" then errors.usage("pluck takes names of columns") end
+  end
+  local rows = self:select(...):all()
+  local list = { n = #rows }
+  for i, row in ipairs(rows) do
+    if columns.n == 1 then
+      list[i] = row[columns[1]]
+    else
+      local values = { n = columns.n }
+      for k = 1, columns.n do values[k] = row[columns[k]] end
+      list[i] = values
+    end
+  end
+  return list
+end
+
+-- A cursor is opaque to users: the order's values of one row, as JSON in hexadecimal.
+local function to_cursor(row, names)
+  local values = {}
+  for i, name in ipairs(names) do
+    local value = row[name]
+    values[i] = value == nil and core.null or value
+  end
+  return (core.encode(core.array(values)):gsub(".", function(c) return ("%02x"):format(c:byte()) end))
+end
+
+local function from_cursor(cursor)
+  if type(cursor) ~= "string" or #cursor % 2 == 1 or cursor:find "%X" or cursor == "" then
+    errors.usage("page: this is no cursor (use next or previous of another page)")
+  end
+  local text = cursor:gsub("%x%x", function(hex) return string.char(tonumber(hex, 16)) end)
+  local ok, values = pcall(core.decode, text)
+  if not ok or type(values) ~= "table" then errors.usage("page: this is no cursor (use next or previous of another page)") end
+  return values
+end
+
+local function reverse(list)
+  local n = #list
+  for i = 1, n // 2 do list[i], list[n + 1 - i] = list[n + 1 - i], list[i] end
+end
+
+---One page in the query's order (the primary key decides between equals), found by where the last one
+---ended, not by counting.
+---@param options { size?: integer, after?: string, before?: string } size 20
+---@return { rows: weft.Row[], next: string?, previous: string? } page
+function methods:page(options)
+  options = options or {}
+  if type(options) ~= "table" then errors.usage("page takes a table, as { size = 20 }") end
+  errors.check_names(options, { "size", "after", "before" }, "option of page")
+  local size = options.size or 20
+  if math.type(size) ~= "integer" or size < 1 then errors.usage("page: size is a whole number from 1") end
+  if options.after and options.before then errors.usage("page takes after or before, not both") end
+  core.discover(self)
+  local back = options.before ~= nil
+  local cursor = options.after or options.before
+  local query, names = core.seek(self, cursor and from_cursor(cursor), back)
+  local rows = query:limit(size + 1):all()
+  local more = #rows > size
+  if more then rows[#rows] = nil end
+  if back then reverse(rows) end
+  local first, last = rows[1], rows[#rows]
+  return {
+    rows = rows,
+    next = last and (back or more) and to_cursor(last, names) or nil,
+    previous = first and (options.after or (back and more)) and to_cursor(first, names) or nil,
+  }
+end
+
+---for row in query:each(size) do ... end holds one page of rows at a time.
+---@param size? integer rows of a page (500)
+function methods:each(size)
+  size = size or 500
+  if math.type(size) ~= "integer" or size < 1 then errors.usage("each takes a whole number from 1") end
+  local page, i, done
+  return function()
+    if done then return nil end
+    i = (i or 0) + 1
+    if not page or (i > #page.rows and page.next) then
+      page = self:page { size = size, after = page and page.next }
+      i = 1
+    end
+    local row = page.rows[i]
+    done = row == nil
+    return row
+  end
+end
+
+---Rows by key in the order of the keys; a key without a row leaves a hole.
+---@param keys any[] values of the key, or lists of them for a composite key
+---@return { n: integer, [integer]: weft.Row }
+function methods:find_many(keys)
+  if type(keys) ~= "table" then errors.usage("find_many takes a list of keys") end
+  core.discover(self)
+  local key = core.table(self).key
+  local n = #keys
+  local found = { n = n }
+  if #key ~= 1 then
+    for i = 1, n do
+      if type(keys[i]) ~= "table" then errors.usage("find_many: a composite key is a list of its values") end
+      found[i] = self:find(table.unpack(keys[i], 1, #key))
+    end
+    return found
+  end
+  if n == 0 then return found end
+  local by_key = {}
+  for _, row in ipairs(self:where(key[1], "in", keys):all()) do
+    by_key[tostring(row[key[1]])] = row
+  end
+  for i = 1, n do
+    local text = tostring(keys[i])
+    found[i] = by_key[text] or by_key[text:lower()]
+  end
+  return found
+end
+
+---How the database would run the query: lines of text.
+---@return string plan
+function methods:explain()
+  local sql, params = self:sql()
+  local db = core.info(self).db
+  local rows = db:rows((core.dialect(db) == "sqlite" and "explain query plan " or "explain ") .. sql, table.unpack(params))
+  local lines = {}
+  for i, row in ipairs(rows) do lines[i] = tostring(row[#row]) end
+  return table.concat(lines, "\n")
+end
+
+-- ---- writes ----
+
+local function check_values(values, who)
+  if type(values) ~= "table" then errors.usage("%s takes a table of column = value, got %s", who, type(values)) end
+end
+
+---Inserts one row and returns it as stored.
+---@param values table<string, any>
+---@return weft.Row
+function methods:create(values)
+  check_values(values, "create")
+  return core.insert(self, { values }, {})[1]
+end
+
+---Rows that name the same columns, in the order of their first one.
+local function groups_of(rows)
+  local groups, by_columns = {}, {}
+  for i, row in ipairs(rows) do
+    check_values(row, "create_many")
+    local names = {}
+    for name in pairs(row) do names[#names + 1] = tostring(name) end
+    table.sort(names)
+    local signature = table.concat(names, "\0")
+    local group = by_columns[signature]
+    if not group then
+      group = { rows = {}, places = {} }
+      by_columns[signature] = group
+      groups[#groups + 1] = group
+    end
+    group.rows[#group.rows + 1] = row
+    group.places[#group.places + 1] = i
+  end
+  return groups
+end
+
+---Inserts many rows, all or none. Returns them as stored in the order given; with returning = false
+---their number, in the fewest statements.
+---@param rows table<string, any>[]
+---@param options? { returning?: boolean }
+---@return weft.Row[]|integer
+function methods:create_many(rows, options)
+  if type(rows) ~= "table" then errors.usage("create_many takes a list of tables, got %s", type(rows)) end
+  options = options or {}
+  errors.check_names(options, { "returning" }, "option of create_many")
+  local quiet = options.returning == false
+  if #rows == 0 then
+    if next(rows) ~= nil then errors.usage("create_many takes a list of tables; use create for one row") end
+    return quiet and 0 or {}
+  end
+  local groups = groups_of(rows)
+  if #groups == 1 then return core.insert(self, rows, { quiet = quiet }) end
+  return core.info(self).db:transaction(function()
+    local count, stored = 0, {}
+    for _, group in ipairs(groups) do
+      local result = core.insert(self, group.rows, { quiet = quiet })
+      if quiet then
+        count = count + result
+      else
+        for i, row in ipairs(result) do stored[group.places[i]] = row end
+      end
+    end
+    return quiet and count or stored
+  end)
+end
+
+---Inserts a row or, where one with equal `on` columns exists, updates it (with `update`, or all given
+---columns). Returns the row as stored.
+---@param values table<string, any>
+---@param options { on: string|string[], update?: table<string, any> }
+---@return weft.Row
+function methods:upsert(values, options)
+  check_values(values, "upsert")
+  if type(options) ~= "table" or options.on == nil then
+    errors.usage("upsert needs the unique columns: upsert(values, { on = \"sku\" })")
+  end
+  errors.check_names(options, { "on", "update" }, "option of upsert")
+  local row = core.insert(self, { values }, options)[1]
+  if row then return row end
+  local same = {} -- nothing had to be updated: the row is as it was
+  for _, name in ipairs(type(options.on) == "table" and options.on or { options.on }) do same[name] = values[name] end
+  return self:where(same):one()
+end
+
+return M

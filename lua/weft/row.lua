@@ -1,0 +1,117 @@
+-- SPDX-License-Identifier: MIT
+-- Rows that write themselves: save, update, delete, reload, changed. As methods of a row (unless a column
+-- has that name) and as functions of weft.
+
+local core = require "weft.core"
+local errors = require "weft.errors"
+
+local M = {}
+
+---The model of a row and the values of its key as they were read.
+local function identity(row, who)
+  local info = core.row_info(row)
+  if not info then errors.usage("%s: this is no row of a model", who) end
+  local model = info.core
+  core.discover(model)
+  local key = core.table(model).key
+  if #key == 0 then errors.usage("%s: %s has no primary key", who, info.label) end
+  local values = {}
+  for i, name in ipairs(key) do
+    local value = core.row_original(row, name)
+    if value == nil then errors.usage("%s: the row was read without its key column '%s'", who, name) end
+    values[i] = value
+  end
+  return model, key, values, info
+end
+
+local function one_row(model, key, values)
+  local query = model
+  for i, name in ipairs(key) do query = query:where(name, "=", values[i]) end
+  return query
+end
+
+local function gone(info, op)
+  errors.raise("not_found", ("the row of %s is not there any more"):format(info.label), { op = op, model = info.label })
+end
+
+---Names of the columns that differ from what was read, in order; and their values (weft.null for NULL).
+---@param row weft.Row
+---@return string[] names
+---@return table<string, any> values
+function M.changed(row)
+  return core.row_changes(row)
+end
+
+---Reads the row again, with the columns that it has.
+---@param row weft.Row
+---@return weft.Row row the same table
+function M.reload(row)
+  local model, key, values, info = identity(row, "reload")
+  local stored = one_row(model:select(table.unpack(core.columns(row))), key, values):first()
+  if not stored then gone(info, "reload") end
+  return core.row_become(row, stored)
+end
+
+---Writes the changed columns; a field that was set to nil writes NULL. Nothing changed: no statement.
+---@param row weft.Row
+---@return weft.Row row the same table, as stored
+function M.save(row)
+  local names, values = core.row_changes(row)
+  if #names == 0 then return row end
+  local model, key, id, info = identity(row, "save")
+  if one_row(model, key, id):update(values) == 0 then gone(info, "save") end
+  for i, name in ipairs(key) do
+    if values[name] ~= nil then id[i] = values[name] end
+  end
+  local stored = one_row(model:select(table.unpack(core.columns(row))), key, id):first()
+  if not stored then gone(info, "save") end
+  return core.row_become(row, stored)
+end
+
+---Sets fields and saves.
+---@param row weft.Row
+---@param values table<string, any>
+---@return weft.Row
+function M.update(row, values)
+  if type(values) ~= "table" then errors.usage("update takes a table of column = value, got %s", type(values)) end
+  for name, value in pairs(values) do
+    if value == core.null then value = nil end
+    row[name] = value
+  end
+  return M.save(row)
+end
+
+---Deletes the row. Raises not_found when it is gone already.
+---@param row weft.Row
+function M.delete(row)
+  local model, key, values, info = identity(row, "delete")
+  if one_row(model, key, values):delete() == 0 then gone(info, "delete") end
+end
+
+---A lazy column was touched: fetched for all rows of the result at once. Returns this row's value.
+---@param row weft.Row
+---@param info table the model info
+---@param name string the column
+function M.load(row, info, name)
+  local model, key = identity(row, name)
+  if #key ~= 1 then
+    local value = one_row(model:select(name), key, select(3, identity(row, name))):first()
+    rawset(row, name, value and value[name])
+    return rawget(row, name)
+  end
+  local rows, ids = {}, {}
+  for _, sibling in ipairs(core.row_siblings(row)) do
+    local id = core.row_original(sibling, key[1])
+    if id ~= nil and rawget(sibling, name) == nil then
+      rows[tostring(id)] = sibling
+      ids[#ids + 1] = id
+    end
+  end
+  for _, found in ipairs(model:select(key[1], name):where(key[1], "in", ids):all()) do
+    local sibling = rows[tostring(found[key[1]])]
+    if sibling then rawset(sibling, name, found[name]) end
+  end
+  return rawget(row, name)
+end
+
+return M

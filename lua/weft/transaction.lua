@@ -1,0 +1,171 @@
+-- SPDX-License-Identifier: MIT
+-- Transactions and sessions over the steps of the core. What is open is found by lineage (the chain of
+-- resumers); nested is a savepoint.
+
+local core = require "weft.core"
+local errors = require "weft.errors"
+
+local M = {}
+
+local open = {} -- identity of the core's transaction -> its object
+
+---@class weft.Transaction
+local Transaction = {}
+Transaction.__index = Transaction
+Transaction.__name = "weft.transaction"
+
+local Rollback = { __name = "weft.rollback" } -- what tx:rollback raises
+
+---The object of the transaction or session of db that runs here, or nil.
+local function current(db)
+  local id = core.tx_current(db)
+  return id and open[id]
+end
+
+local function check_here(self)
+  if self.ended then errors.usage("the %s has ended", self.what) end
+  if current(self.db) ~= self then
+    errors.usage("this %s belongs to another task: a task of weft.spawn never inherits it (weft.all does)", self.what)
+  end
+end
+
+---The same as the database's, inside this transaction.
+function Transaction:query(...) check_here(self) return self.db:query(...) end
+function Transaction:rows(...) check_here(self) return self.db:rows(...) end
+function Transaction:execute(...) check_here(self) return self.db:execute(...) end
+function Transaction:transaction(...) check_here(self) return self.db:transaction(...) end
+
+---Leaves the transaction quietly: everything is rolled back and db:transaction returns these values.
+function Transaction:rollback(...)
+  if self.what ~= "transaction" then errors.usage("a session has no rollback: execute \"rollback\"") end
+  check_here(self)
+  error(setmetatable({ level = self.levels[#self.levels], values = table.pack(...) }, Rollback), 0)
+end
+
+---Calls `fn` once the outermost transaction has committed; never when it does not.
+function Transaction:after_commit(fn)
+  if type(fn) ~= "function" then errors.usage("after_commit takes a function, got %s", type(fn)) end
+  if self.what ~= "transaction" then errors.usage("a session has no commit of its own") end
+  check_here(self)
+  self.hooks[#self.hooks + 1] = fn
+end
+
+local function new(db, ud, what)
+  local self = setmetatable({ db = db, ud = ud, id = core.tx_id(ud), what = what, hooks = {}, levels = {} }, Transaction)
+  open[self.id] = self
+  return self
+end
+
+local function finish(self)
+  self.ended = true
+  open[self.id] = nil
+  core.tx_end(self.ud)
+end
+
+---The values of a rollback of this level, or false.
+local function left_by(err, level)
+  return getmetatable(err) == Rollback and err.level == level and err
+end
+
+local function attempt(db, fn, options)
+  local self = new(db, core.tx_new(db, options.isolation, options.read_only, false), "transaction")
+  local level = {}
+  self.levels[1] = level
+  local results = table.pack(pcall(fn, self))
+  if results[1] then
+    local ok, err = pcall(core.tx_commit, self.ud)
+    finish(self)
+    if not ok then error(err, 0) end
+    for _, hook in ipairs(self.hooks) do hook() end
+    return table.unpack(results, 2, results.n)
+  end
+  local err = results[2]
+  pcall(core.tx_rollback, self.ud) -- a lost connection has rolled back already
+  finish(self)
+  local left = left_by(err, level)
+  if left then return table.unpack(left.values, 1, left.values.n) end
+  error(err, 0)
+end
+
+local function nested(self, fn)
+  local level, hooks = {}, #self.hooks
+  core.tx_savepoint(self.ud)
+  self.levels[#self.levels + 1] = level
+  local results = table.pack(pcall(fn, self))
+  if self.levels[#self.levels] ~= level then
+    errors.usage("nested transactions overlap: functions of one weft.all must open them one after another")
+  end
+  self.levels[#self.levels] = nil
+  if results[1] then
+    core.tx_release(self.ud)
+    return table.unpack(results, 2, results.n)
+  end
+  local err = results[2]
+  for i = #self.hooks, hooks + 1, -1 do self.hooks[i] = nil end
+  local ok, why = pcall(core.tx_rollback_to, self.ud)
+  local left = left_by(err, level)
+  if left and ok then return table.unpack(left.values, 1, left.values.n) end
+  if left then error(why, 0) end
+  error(err, 0)
+end
+
+---A transaction on a lent connection: plain statements, since the session may have begun its own.
+local function in_session(self, fn)
+  self.db:execute "begin"
+  local results = table.pack(pcall(fn, self))
+  if results[1] then
+    self.db:execute "commit"
+    return table.unpack(results, 2, results.n)
+  end
+  pcall(self.db.execute, self.db, "rollback")
+  error(results[2], 0)
+end
+
+local again = { serialization = true, deadlock = true }
+
+---Runs `fn(tx)` in a transaction: commits on return, rolls back on error; inside another one of this
+---database it is a savepoint. Returns fn's results.
+---@param db weft.Database
+---@param fn fun(tx: weft.Transaction): ...
+---@param options? { isolation?: "read committed"|"repeatable read"|"serializable", read_only?: boolean, retries?: integer } retries: how often fn runs again, whole, on serialization and deadlock (0)
+function M.transaction(db, fn, options)
+  if type(fn) ~= "function" then errors.usage("transaction takes a function, got %s", type(fn)) end
+  options = options or {}
+  if type(options) ~= "table" then errors.usage("transaction: options are a table") end
+  errors.check_names(options, { "isolation", "read_only", "retries" }, "option of transaction")
+  local retries = options.retries or 0
+  if math.type(retries) ~= "integer" or retries < 0 then errors.usage("retries is a whole number from 0") end
+  local outer = current(db)
+  if outer then
+    if outer.what == "session" then return in_session(outer, fn) end
+    if options.isolation or options.retries then
+      errors.usage("isolation and retries belong to the outermost transaction")
+    end
+    return nested(outer, fn)
+  end
+  for tries = 0, retries - 1 do
+    local results = table.pack(pcall(attempt, db, fn, options))
+    if results[1] then return table.unpack(results, 2, results.n) end
+    local err = results[2]
+    if not (core.is_error(err) and again[err.kind] and not err.outcome_unknown) then error(err, 0) end
+    core.sleep(0.002 * 2 ^ tries * (0.5 + math.random())) -- apart from whoever it met
+  end
+  return attempt(db, fn, options)
+end
+
+---Lends one connection to `fn(session)` for SET, LISTEN, advisory locks; it is reset afterwards.
+---@param db weft.Database
+---@param fn fun(session: weft.Transaction): ...
+function M.session(db, fn)
+  if type(fn) ~= "function" then errors.usage("session takes a function, got %s", type(fn)) end
+  if current(db) then errors.usage("a session cannot be opened inside a transaction or session of the same database") end
+  local self = new(db, core.tx_new(db, nil, false, true), "session")
+  local results = table.pack(pcall(fn, self))
+  local ok, err = pcall(core.tx_commit, self.ud) -- gives the connection back
+  finish(self)
+  if not results[1] then error(results[2], 0) end
+  if not ok then error(err, 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+return M

@@ -1,0 +1,55 @@
+-- SPDX-License-Identifier: MIT
+-- Empty PostgreSQL databases for facts. To create one means some 300 new files, which takes longer than
+-- most spec files; so a database that is no longer used is emptied and handed out again, also to later
+-- spec files of the run. What cannot be emptied is left behind and goes away with the server.
+
+local shell = require "spec.support.shell"
+
+local recycle = {}
+
+local empty = [[
+set lock_timeout = '2s';
+set client_min_messages = error;
+select count(pg_terminate_backend(pid, 2000)) from pg_stat_activity
+  where datname = current_database() and pid <> pg_backend_pid();
+do $$
+declare r record;
+begin
+  for r in select pubname from pg_publication loop execute format('drop publication %I', r.pubname); end loop;
+  for r in select evtname from pg_event_trigger loop
+    execute format('drop event trigger %I cascade', r.evtname);
+  end loop;
+  for r in select extname from pg_extension where extname <> 'plpgsql' loop
+    execute format('drop extension if exists %I cascade', r.extname);
+  end loop;
+  for r in select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema' loop
+    execute format('drop schema %I cascade', r.nspname);
+  end loop;
+  perform lo_unlink(oid) from pg_largeobject_metadata;
+  execute format('alter database %I reset all', current_database());
+end $$;
+create schema public;
+grant usage on schema public to public;
+]]
+
+local function free_list(pg) return pg.folder .. "/free" end
+
+---Takes a database that is empty.
+function recycle.take(pg)
+  local names = {}
+  for name in (shell.read(free_list(pg)) or ""):gmatch("[^\n]+") do names[#names + 1] = name end
+  while #names > 0 do
+    local name = table.remove(names)
+    shell.write(free_list(pg), table.concat(names, "\n"))
+    if pcall(pg.psql, empty, name) then return name end
+  end
+  return pg.create_database()
+end
+
+---Gives it back; it may still be in use by connections, which its next user cuts.
+function recycle.give(pg, name)
+  local list = shell.read(free_list(pg)) or ""
+  shell.write(free_list(pg), list .. (list ~= "" and "\n" or "") .. name)
+end
+
+return recycle
