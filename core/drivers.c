@@ -110,16 +110,19 @@ static const char *name_at(const void *ud, size_t i, size_t *len) {
   return names->v[i];
 }
 
-static int unknown_scheme(const char *scheme, const char *folder, struct weft_error *err) {
+static int unknown_scheme(const char *scheme, const char *name, const char *folder,
+                          struct weft_error *err) {
   struct names names = {0};
   char path[PATH_MAX + 16];
+  for (size_t i = 0; i < LINKED; i++)
+    if (strcmp(name, linked[i].name) == 0)
+      return weft_fail(err, WEFT_UNSUPPORTED, "driver_%s.so is not installed beside Weft's module", name);
   for (size_t i = 0; i < LINKED; i++)
     if (linked[i].driver) add_name(&names, linked[i].name, strlen(linked[i].name));
   for (size_t i = 0; folder && i < PLACES; i++) {
     snprintf(path, sizeof path, "%s%s", folder, places[i]);
     list_folder(path, &names);
   }
-  for (size_t i = 0; i < ALIASES; i++) add_name(&names, aliases[i][0], strlen(aliases[i][0]));
   size_t n;
   const char *near = weft_nearest(scheme, strlen(scheme), names.n, name_at, &names, &n);
   if (near)
@@ -139,7 +142,7 @@ static int find_driver(const char *scheme, const struct weft_driver **out, struc
     snprintf(path, sizeof path, "%s%s/driver_%s.so", folder, places[i], name);
     if (access(path, F_OK) == 0) return open_at(path, name, out, err);
   }
-  return unknown_scheme(scheme, known ? folder : NULL, err);
+  return unknown_scheme(scheme, name, known ? folder : NULL, err);
 }
 
 /* ---- urls ---- */

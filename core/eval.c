@@ -42,11 +42,16 @@ static enum weft_truth answer(enum weft_expr_kind kind, enum weft_relation r) {
   if (kind == WEFT_E_NE) return r != WEFT_R_SAME;
   if (r == WEFT_R_OTHER) return WEFT_UNKNOWABLE;
   switch (kind) {
-    case WEFT_E_LT: return r == WEFT_R_LESS;
-    case WEFT_E_LE: return r != WEFT_R_MORE;
-    case WEFT_E_GT: return r == WEFT_R_MORE;
-    case WEFT_E_GE: return r != WEFT_R_LESS;
-    default: return WEFT_UNKNOWABLE;
+  case WEFT_E_LT:
+    return r == WEFT_R_LESS;
+  case WEFT_E_LE:
+    return r != WEFT_R_MORE;
+  case WEFT_E_GT:
+    return r == WEFT_R_MORE;
+  case WEFT_E_GE:
+    return r != WEFT_R_LESS;
+  default:
+    return WEFT_UNKNOWABLE;
   }
 }
 
@@ -64,10 +69,17 @@ static bool cell(const struct scope *s, const struct weft_expr *e, struct weft_o
 static bool path_as(const struct weft_expr *right, enum weft_path_as *out) {
   if (right->kind != WEFT_E_VALUE && right->kind != WEFT_E_LIST) return false;
   switch (weft_json_class(right->value)) {
-    case WEFT_JSON_CLASS_NUMBER: *out = WEFT_PATH_NUMBER; return true;
-    case WEFT_JSON_CLASS_TEXT: *out = WEFT_PATH_TEXT; return true;
-    case WEFT_JSON_CLASS_BOOL: *out = WEFT_PATH_BOOL; return true;
-    default: return false;
+  case WEFT_JSON_CLASS_NUMBER:
+    *out = WEFT_PATH_NUMBER;
+    return true;
+  case WEFT_JSON_CLASS_TEXT:
+    *out = WEFT_PATH_TEXT;
+    return true;
+  case WEFT_JSON_CLASS_BOOL:
+    *out = WEFT_PATH_BOOL;
+    return true;
+  default:
+    return false;
   }
 }
 
@@ -77,8 +89,7 @@ static bool found(const struct scope *s, const struct weft_expr *e, enum weft_pa
   struct weft_value v = weft_null();
   bool digits = false;
   if (!cell(s, e->kids[0], &out->o)) return false;
-  if (out->o.v.type != WEFT_NULL &&
-      !weft_eval_path(d, e, out->o.v, as, s->arena, &v, &digits))
+  if (out->o.v.type != WEFT_NULL && !weft_eval_path(d, e, out->o.v, as, s->arena, &v, &digits))
     return false;
   out->likeness = (struct weft_table_column){.type = d->path_types[as],
                                              .collation = (uint8_t)d->semantics->path_collation};
@@ -129,7 +140,8 @@ static enum weft_truth binary(const struct scope *s, enum weft_expr_kind kind,
   return left_side(s, kind, left, right, &a) ? meet(s, kind, &a.o, b) : WEFT_UNKNOWABLE;
 }
 
-/* x = any element: the first that is equal settles it. An empty list holds nothing, NULL included. */
+/* x = any element: the first that is equal settles it. An empty list holds nothing, NULL included.
+ */
 static enum weft_truth in_list(const struct scope *s, const struct weft_expr *e) {
   struct left x;
   const struct weft_expr *right = e->kids[1];
@@ -165,31 +177,42 @@ static enum weft_truth logic(const struct scope *s, const struct weft_expr *e) {
 
 static enum weft_truth eval(const struct scope *s, const struct weft_expr *e) {
   switch ((enum weft_expr_kind)e->kind) {
-    case WEFT_E_FALSE: return WEFT_FALSE;
-    case WEFT_E_TRUE: return WEFT_TRUE;
-    case WEFT_E_COLUMN: return bare_column(s, e);
-    case WEFT_E_EQ:
-    case WEFT_E_NE:
-    case WEFT_E_LT:
-    case WEFT_E_LE:
-    case WEFT_E_GT:
-    case WEFT_E_GE:
-    case WEFT_E_LIKE:
-    case WEFT_E_ILIKE:
-    case WEFT_E_BEGINS:
-    case WEFT_E_ENDS:
-    case WEFT_E_CONTAINS: return binary(s, e->kind, e->kids[0], e->kids[1]);
-    case WEFT_E_IN: return in_list(s, e);
-    case WEFT_E_NOT_IN: return opposite(in_list(s, e));
-    case WEFT_E_BETWEEN:
-      return settle(WEFT_FALSE, binary(s, WEFT_E_GE, e->kids[0], e->kids[1]),
-                    binary(s, WEFT_E_LE, e->kids[0], e->kids[2]));
-    case WEFT_E_IS_NULL: return is_null(s, e->kids[0]);
-    case WEFT_E_NOT_NULL: return opposite(is_null(s, e->kids[0]));
-    case WEFT_E_AND:
-    case WEFT_E_OR: return logic(s, e);
-    case WEFT_E_NOT: return opposite(eval(s, e->kids[0]));
-    default: return WEFT_UNKNOWABLE;
+  case WEFT_E_FALSE:
+    return WEFT_FALSE;
+  case WEFT_E_TRUE:
+    return WEFT_TRUE;
+  case WEFT_E_COLUMN:
+    return bare_column(s, e);
+  case WEFT_E_EQ:
+  case WEFT_E_NE:
+  case WEFT_E_LT:
+  case WEFT_E_LE:
+  case WEFT_E_GT:
+  case WEFT_E_GE:
+  case WEFT_E_LIKE:
+  case WEFT_E_ILIKE:
+  case WEFT_E_BEGINS:
+  case WEFT_E_ENDS:
+  case WEFT_E_CONTAINS:
+    return binary(s, e->kind, e->kids[0], e->kids[1]);
+  case WEFT_E_IN:
+    return in_list(s, e);
+  case WEFT_E_NOT_IN:
+    return opposite(in_list(s, e));
+  case WEFT_E_BETWEEN:
+    return settle(WEFT_FALSE, binary(s, WEFT_E_GE, e->kids[0], e->kids[1]),
+                  binary(s, WEFT_E_LE, e->kids[0], e->kids[2]));
+  case WEFT_E_IS_NULL:
+    return is_null(s, e->kids[0]);
+  case WEFT_E_NOT_NULL:
+    return opposite(is_null(s, e->kids[0]));
+  case WEFT_E_AND:
+  case WEFT_E_OR:
+    return logic(s, e);
+  case WEFT_E_NOT:
+    return opposite(eval(s, e->kids[0]));
+  default:
+    return WEFT_UNKNOWABLE;
   }
 }
 

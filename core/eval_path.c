@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The whole text is read, because a key that occurs twice (databases differ in which one counts) and
-   text that is no JSON (the statement fails) must both be seen. */
+/* The whole text is read, because a key that occurs twice (databases differ in which one counts)
+   and text that is no JSON (the statement fails) must both be seen. */
 #include "eval_path.h"
 
 #include "decimal.h"
@@ -16,7 +16,9 @@ struct search {
   bool digits;
 };
 
-static int next(struct search *s) { return weft_json_read(&s->reader, NULL); }
+static int next(struct search *s) {
+  return weft_json_read(&s->reader, NULL);
+}
 
 static bool opens(int event) {
   return event == WEFT_JSON_ARRAY_BEGIN || event == WEFT_JSON_OBJECT_BEGIN;
@@ -39,7 +41,8 @@ static bool keep_number(struct search *s) {
   s->found = s->reader.value;
   if (s->found.type == WEFT_INT) return true;
   s->digits = true;
-  if (weft_decimal_parse(text, d) == 0) s->found = (struct weft_value){.type = WEFT_DECIMAL, .u.dec = d};
+  if (weft_decimal_parse(text, d) == 0)
+    s->found = (struct weft_value){.type = WEFT_DECIMAL, .u.dec = d};
   else if (weft_float_parse(text, &f) == 0) s->found = weft_float(f);
   else return false;
   return true;
@@ -48,13 +51,20 @@ static bool keep_number(struct search *s) {
 static bool keep(struct search *s, int event) {
   struct weft_slice text = s->reader.text;
   switch (event) {
-    case WEFT_JSON_NULL: s->found = weft_null(); return true;
-    case WEFT_JSON_BOOL: s->found = s->reader.value; return true;
-    case WEFT_JSON_NUMBER: return keep_number(s);
-    case WEFT_JSON_STRING:
-      s->found = weft_text(weft_arena_copy(s->arena, text.p, text.n), text.n);
-      return !text.n || !memchr(text.p, 0, text.n);
-    default: s->found = (struct weft_value){.type = WEFT_JSON}; return skip(s, event);
+  case WEFT_JSON_NULL:
+    s->found = weft_null();
+    return true;
+  case WEFT_JSON_BOOL:
+    s->found = s->reader.value;
+    return true;
+  case WEFT_JSON_NUMBER:
+    return keep_number(s);
+  case WEFT_JSON_STRING:
+    s->found = weft_text(weft_arena_copy(s->arena, text.p, text.n), text.n);
+    return !text.n || !memchr(text.p, 0, text.n);
+  default:
+    s->found = (struct weft_value){.type = WEFT_JSON};
+    return skip(s, event);
   }
 }
 
@@ -69,7 +79,8 @@ static bool find_key(struct search *s, uint32_t depth) {
     if (ours && seen) return false;
     seen |= ours;
     event = next(s);
-    if (event <= WEFT_JSON_END || !(ours ? find(s, depth + 1, event) : skip(s, event))) return false;
+    if (event <= WEFT_JSON_END || !(ours ? find(s, depth + 1, event) : skip(s, event)))
+      return false;
   }
   return event == WEFT_JSON_OBJECT_END;
 }
@@ -84,8 +95,8 @@ static bool find_place(struct search *s, uint32_t depth) {
   return event == WEFT_JSON_ARRAY_END;
 }
 
-/* The value that event began, with the steps from depth on. A place in what is neither array nor object
-   is nothing on one database and the value itself on another. */
+/* The value that event began, with the steps from depth on. A place in what is neither array nor
+   object is nothing on one database and the value itself on another. */
 static bool find(struct search *s, uint32_t depth, int event) {
   if (depth == s->nsteps) return keep(s, event);
   uint8_t step = s->steps[depth].type;
@@ -96,12 +107,16 @@ static bool find(struct search *s, uint32_t depth, int event) {
 
 static bool has_type(struct weft_value v, enum weft_path_as as) {
   switch (as) {
-    case WEFT_PATH_BARE: return true;
-    case WEFT_PATH_NUMBER:
-      return v.type == WEFT_INT || v.type == WEFT_FLOAT || v.type == WEFT_DECIMAL;
-    case WEFT_PATH_TEXT: return v.type == WEFT_TEXT;
-    case WEFT_PATH_BOOL: return v.type == WEFT_BOOL;
-    default: return false;
+  case WEFT_PATH_BARE:
+    return true;
+  case WEFT_PATH_NUMBER:
+    return v.type == WEFT_INT || v.type == WEFT_FLOAT || v.type == WEFT_DECIMAL;
+  case WEFT_PATH_TEXT:
+    return v.type == WEFT_TEXT;
+  case WEFT_PATH_BOOL:
+    return v.type == WEFT_BOOL;
+  default:
+    return false;
   }
 }
 
@@ -112,9 +127,9 @@ static bool from_the_end(const struct weft_expr *e) {
   return false;
 }
 
-bool weft_eval_path(const struct weft_dialect *d, const struct weft_expr *e,
-                    struct weft_value cell, enum weft_path_as as, struct weft_arena *arena,
-                    struct weft_value *out, bool *digits) {
+bool weft_eval_path(const struct weft_dialect *d, const struct weft_expr *e, struct weft_value cell,
+                    enum weft_path_as as, struct weft_arena *arena, struct weft_value *out,
+                    bool *digits) {
   struct search s = {.arena = arena, .steps = e->path, .nsteps = e->npath, .found = weft_null()};
   struct weft_slice text = {cell.u.s, cell.n};
   if ((cell.type != WEFT_JSON && cell.type != WEFT_TEXT) || as == WEFT_PATH_JSON) return false;

@@ -196,6 +196,7 @@ int weft_loop_pump(struct weft_loop *l, const bool *done, struct weft_error *err
   finish_turn(l);
   while (!*done) uv_run(l->uv, UV_RUN_ONCE);
   finish_turn(l); /* what the last call backs deferred must not wait for the next pump */
+  if (pending(l)) uv_idle_start(&l->idle, on_idle);
   l->pumping = false;
   l->done = NULL;
   reference(l);

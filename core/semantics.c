@@ -13,8 +13,7 @@ bool weft_bytes_begin(struct weft_slice text, struct weft_slice part) {
 }
 
 bool weft_bytes_end(struct weft_slice text, struct weft_slice part) {
-  return part.n == 0 ||
-         (part.n <= text.n && memcmp(text.p + text.n - part.n, part.p, part.n) == 0);
+  return part.n == 0 || (part.n <= text.n && memcmp(text.p + text.n - part.n, part.p, part.n) == 0);
 }
 
 bool weft_bytes_contain(struct weft_slice text, struct weft_slice part) {
@@ -33,9 +32,9 @@ static size_t after_char(struct weft_slice s, size_t i) {
   return i;
 }
 
-/* The last % is the only place to come back to: whatever an earlier one could still swallow, the last
-   one can swallow too. Literals are compared by bytes, since in UTF-8 no character begins inside
-   another. */
+/* The last % is the only place to come back to: whatever an earlier one could still swallow, the
+   last one can swallow too. Literals are compared by bytes, since in UTF-8 no character begins
+   inside another. */
 bool weft_like(struct weft_slice text, struct weft_slice pattern, char escape,
                unsigned char (*fold)(unsigned char)) {
   size_t t = 0, p = 0, star = SIZE_MAX, mark = 0;

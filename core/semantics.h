@@ -20,8 +20,8 @@ enum weft_relation {
   WEFT_R_LESS,
   WEFT_R_SAME,
   WEFT_R_MORE,
-  WEFT_R_OTHER,  /* not equal; which comes first is not known */
-  WEFT_R_NULL,   /* the database sees a NULL (SQLite stores NaN as one) */
+  WEFT_R_OTHER, /* not equal; which comes first is not known */
+  WEFT_R_NULL,  /* the database sees a NULL (SQLite stores NaN as one) */
   WEFT_R_UNKNOWN
 };
 
@@ -43,7 +43,7 @@ struct weft_semantics {
   /* A cell that stands where a condition is wanted. */
   enum weft_truth (*truth)(const struct weft_operand *cell);
   enum weft_collation path_collation; /* of text that a json path finds */
-  bool json_escapes; /* keys are found that the stored json writes with escapes */
+  bool json_escapes;                  /* keys are found that the stored json writes with escapes */
 };
 
 extern const struct weft_semantics weft_semantics_postgres;

@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* PostgreSQL: both sides have the column's type (a parameter of a model column is sent as that type),
-   so that a comparison is one of that type's own operators. Text is compared by bytes where the
-   collation is deterministic, and ordered by bytes only where it is "C". */
+/* PostgreSQL: both sides have the column's type (a parameter of a model column is sent as that
+   type), so that a comparison is one of that type's own operators. Text is compared by bytes where
+   the collation is deterministic, and ordered by bytes only where it is "C". */
 #include <math.h>
 
 #include "buf.h"
 #include "decimal.h"
 #include "semantics.h"
 
-enum oid { OID_NONE = 0, OID_NAME = 19, OID_TEXT = 25, OID_FLOAT4 = 700, OID_BPCHAR = 1042,
-           OID_VARCHAR = 1043, OID_TIMETZ = 1266, NAME_BYTES = 64 };
+enum oid {
+  OID_NONE = 0,
+  OID_NAME = 19,
+  OID_TEXT = 25,
+  OID_FLOAT4 = 700,
+  OID_BPCHAR = 1042,
+  OID_VARCHAR = 1043,
+  OID_TIMETZ = 1266,
+  NAME_BYTES = 64
+};
 
 static enum weft_relation compare_int(int64_t a, int64_t b) {
   return weft_relation_of((a > b) - (a < b));
@@ -93,24 +101,27 @@ static enum weft_relation compare_values(const struct weft_table_column *c, enum
   if (type == WEFT_DECIMAL) return compare_numeric(a, b);
   if (a.type != type || b.type != type || oid == OID_TIMETZ) return WEFT_R_UNKNOWN;
   switch (type) {
-    case WEFT_BOOL:
-    case WEFT_INT:
-    case WEFT_DATE:
-    case WEFT_TIME:
-    case WEFT_TIMESTAMP:
-    case WEFT_TIMESTAMPTZ: return compare_int(a.u.i, b.u.i);
-    case WEFT_FLOAT: return compare_float(a.u.f, b.u.f, oid == OID_FLOAT4 || c->type.size == 4);
-    case WEFT_BYTES:
-    case WEFT_UUID:
-      return weft_relation_of(
-          weft_bytes_compare(weft_slice(a.u.s, a.n), weft_slice(b.u.s, b.n)));
-    case WEFT_TEXT: {
-      struct weft_table_column as = *c;
-      as.type.oid = oid;
-      return compare_text(&as, weft_slice(a.u.s, a.n), weft_slice(b.u.s, b.n));
-    }
-    case WEFT_ARRAY: return compare_array(c, a.u.array, b.u.array);
-    default: return WEFT_R_UNKNOWN; /* json has no equality, jsonb and interval their own */
+  case WEFT_BOOL:
+  case WEFT_INT:
+  case WEFT_DATE:
+  case WEFT_TIME:
+  case WEFT_TIMESTAMP:
+  case WEFT_TIMESTAMPTZ:
+    return compare_int(a.u.i, b.u.i);
+  case WEFT_FLOAT:
+    return compare_float(a.u.f, b.u.f, oid == OID_FLOAT4 || c->type.size == 4);
+  case WEFT_BYTES:
+  case WEFT_UUID:
+    return weft_relation_of(weft_bytes_compare(weft_slice(a.u.s, a.n), weft_slice(b.u.s, b.n)));
+  case WEFT_TEXT: {
+    struct weft_table_column as = *c;
+    as.type.oid = oid;
+    return compare_text(&as, weft_slice(a.u.s, a.n), weft_slice(b.u.s, b.n));
+  }
+  case WEFT_ARRAY:
+    return compare_array(c, a.u.array, b.u.array);
+  default:
+    return WEFT_R_UNKNOWN; /* json has no equality, jsonb and interval their own */
   }
 }
 
@@ -128,7 +139,9 @@ static enum weft_relation compare(const struct weft_operand *a, const struct wef
 }
 
 /* I may become a dotless i where the language is Turkish. */
-static unsigned char lower_but_i(unsigned char c) { return c == 'I' ? c : weft_ascii_lower(c); }
+static unsigned char lower_but_i(unsigned char c) {
+  return c == 'I' ? c : weft_ascii_lower(c);
+}
 
 static enum weft_truth like(enum weft_collation collation, struct weft_slice text,
                             struct weft_slice pattern, bool fold) {
@@ -138,8 +151,8 @@ static enum weft_truth like(enum weft_collation collation, struct weft_slice tex
   if (!fold) return weft_like(text, pattern, '\\', NULL);
   if (!weft_bytes_ascii(text) || !weft_bytes_ascii(pattern)) return WEFT_UNKNOWABLE;
   bool found = weft_like(text, pattern, '\\', weft_ascii_lower);
-  bool known = collation == WEFT_COLLATE_BINARY ||
-               weft_like(text, pattern, '\\', lower_but_i) == found;
+  bool known =
+      collation == WEFT_COLLATE_BINARY || weft_like(text, pattern, '\\', lower_but_i) == found;
   return known ? found : WEFT_UNKNOWABLE;
 }
 
@@ -148,23 +161,33 @@ static bool as_text(const struct weft_operand *o, char room[WEFT_INT_TEXT],
                     struct weft_slice *out) {
   *out = weft_slice(o->v.u.s, o->v.n);
   switch (o->v.type) {
-    case WEFT_TEXT:
-      if (o->column->type.oid == OID_BPCHAR) *out = trim(*out);
-      return o->column->type.type == WEFT_TEXT && weft_utf8_valid(out->p, out->n);
-    case WEFT_UUID: return true;
-    case WEFT_BOOL: *out = o->v.u.i ? WEFT_LIT("true") : WEFT_LIT("false"); return true;
-    case WEFT_INT: *out = weft_slice(room, weft_int_text(room, o->v.u.i)); return true;
-    default: return false;
+  case WEFT_TEXT:
+    if (o->column->type.oid == OID_BPCHAR) *out = trim(*out);
+    return o->column->type.type == WEFT_TEXT && weft_utf8_valid(out->p, out->n);
+  case WEFT_UUID:
+    return true;
+  case WEFT_BOOL:
+    *out = o->v.u.i ? WEFT_LIT("true") : WEFT_LIT("false");
+    return true;
+  case WEFT_INT:
+    *out = weft_slice(room, weft_int_text(room, o->v.u.i));
+    return true;
+  default:
+    return false;
   }
 }
 
 static enum weft_truth match_bytes(enum weft_expr_kind kind, struct weft_slice text,
                                    struct weft_slice part) {
   switch (kind) {
-    case WEFT_E_BEGINS: return weft_bytes_begin(text, part);
-    case WEFT_E_ENDS: return weft_bytes_end(text, part);
-    case WEFT_E_CONTAINS: return weft_bytes_contain(text, part);
-    default: return WEFT_UNKNOWABLE;
+  case WEFT_E_BEGINS:
+    return weft_bytes_begin(text, part);
+  case WEFT_E_ENDS:
+    return weft_bytes_end(text, part);
+  case WEFT_E_CONTAINS:
+    return weft_bytes_contain(text, part);
+  default:
+    return WEFT_UNKNOWABLE;
   }
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* SQLite: values have types, columns have affinities. A comparison first applies the column's affinity
-   to both sides, then orders by storage class: numbers, text, blobs; text by the column's collation.
+/* SQLite: values have types, columns have affinities. A comparison first applies the column's
+   affinity to both sides, then orders by storage class: numbers, text, blobs; text by the column's
+   collation.
 
    SQLite's own reading of decimal digits may be one unit in the last place off the nearest double.
-   A number that travels as digits is therefore an interval here, unless a double holds it exactly. */
+   A number that travels as digits is therefore an interval here, unless a double holds it exactly.
+ */
 #include <math.h>
 
 #include "buf.h"
@@ -26,7 +28,8 @@ static bool mentions(struct weft_slice declared, const char *word) {
   size_t n = strlen(word);
   for (size_t i = 0; i + n <= declared.n; i++) {
     size_t k = 0;
-    while (k < n && weft_ascii_lower((unsigned char)declared.p[i + k]) == (unsigned char)word[k]) k++;
+    while (k < n && weft_ascii_lower((unsigned char)declared.p[i + k]) == (unsigned char)word[k])
+      k++;
     if (k == n) return true;
   }
   return false;
@@ -113,32 +116,47 @@ static void store(struct cell *c, const struct weft_operand *o) {
   c->text = (struct weft_slice){0};
   c->storage = OPAQUE;
   switch ((enum weft_type)o->v.type) {
-    case WEFT_NULL: c->storage = NOTHING; return;
-    case WEFT_BOOL: set_number(c, weft_int(o->v.u.i != 0)); return;
-    case WEFT_INT: set_number(c, o->v); return;
-    case WEFT_FLOAT: set_float(c, o->v.u.f, o->digits); return;
-    case WEFT_DECIMAL:
-      if (o->digits) set_digits(c, o->v.u.dec);
-      else if (o->column) set_rounded(c, o);
-      else set_decimal(c, o->v.u.dec);
-      return;
-    case WEFT_TEXT:
-    case WEFT_UUID:
-    case WEFT_INTERVAL: c->storage = STRING; break;
-    case WEFT_BYTES: c->storage = BYTES; break;
-    case WEFT_DATE:
-    case WEFT_TIME:
-    case WEFT_TIMESTAMP:
-    case WEFT_TIMESTAMPTZ:
-      c->storage = STRING;
-      c->text = weft_slice(c->own, weft_time_text(c->own, o->v));
-      return;
-    default: return;
+  case WEFT_NULL:
+    c->storage = NOTHING;
+    return;
+  case WEFT_BOOL:
+    set_number(c, weft_int(o->v.u.i != 0));
+    return;
+  case WEFT_INT:
+    set_number(c, o->v);
+    return;
+  case WEFT_FLOAT:
+    set_float(c, o->v.u.f, o->digits);
+    return;
+  case WEFT_DECIMAL:
+    if (o->digits) set_digits(c, o->v.u.dec);
+    else if (o->column) set_rounded(c, o);
+    else set_decimal(c, o->v.u.dec);
+    return;
+  case WEFT_TEXT:
+  case WEFT_UUID:
+  case WEFT_INTERVAL:
+    c->storage = STRING;
+    break;
+  case WEFT_BYTES:
+    c->storage = BYTES;
+    break;
+  case WEFT_DATE:
+  case WEFT_TIME:
+  case WEFT_TIMESTAMP:
+  case WEFT_TIMESTAMPTZ:
+    c->storage = STRING;
+    c->text = weft_slice(c->own, weft_time_text(c->own, o->v));
+    return;
+  default:
+    return;
   }
   c->text = weft_operand_bytes(o);
 }
 
-static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+static bool is_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 /* Text that is a number and nothing else becomes that number. */
 static void to_number(struct cell *c) {
@@ -186,11 +204,16 @@ static struct weft_slice trim(struct weft_slice s) {
 static enum weft_relation compare_text(enum weft_collation how, struct weft_slice a,
                                        struct weft_slice b) {
   switch (how) {
-    case WEFT_COLLATE_BINARY: return weft_relation_of(weft_bytes_compare(a, b));
-    case WEFT_COLLATE_NOCASE: return weft_relation_of(compare_nocase(a, b));
-    case WEFT_COLLATE_RTRIM: return weft_relation_of(weft_bytes_compare(trim(a), trim(b)));
-    case WEFT_COLLATE_EQUAL: return weft_slice_equal(a, b) ? WEFT_R_SAME : WEFT_R_OTHER;
-    default: return WEFT_R_UNKNOWN;
+  case WEFT_COLLATE_BINARY:
+    return weft_relation_of(weft_bytes_compare(a, b));
+  case WEFT_COLLATE_NOCASE:
+    return weft_relation_of(compare_nocase(a, b));
+  case WEFT_COLLATE_RTRIM:
+    return weft_relation_of(weft_bytes_compare(trim(a), trim(b)));
+  case WEFT_COLLATE_EQUAL:
+    return weft_slice_equal(a, b) ? WEFT_R_SAME : WEFT_R_OTHER;
+  default:
+    return WEFT_R_UNKNOWN;
   }
 }
 
@@ -218,7 +241,8 @@ static enum weft_relation compare_as(enum affinity how, enum weft_collation coll
   return weft_relation_of(weft_bytes_compare(a.text, b.text));
 }
 
-/* Two columns compare as numbers if one is numeric, else as they are; a parameter takes the column's. */
+/* Two columns compare as numbers if one is numeric, else as they are; a parameter takes the
+ * column's. */
 static enum affinity common(const struct weft_operand *x, const struct weft_operand *y) {
   enum affinity a = affinity_of(x->column), b = affinity_of(y->column);
   if (!x->column) return b;
@@ -235,7 +259,8 @@ static enum weft_relation compare(const struct weft_operand *x, const struct wef
   return compare_as(NUMERIC, c->collation, x, y) == strict ? strict : WEFT_R_UNKNOWN;
 }
 
-/* LIKE reads code points as SQLite does: two of them, and what is not UTF-8, it takes for U+FFFD. */
+/* LIKE reads code points as SQLite does: two of them, and what is not UTF-8, it takes for U+FFFD.
+ */
 static bool readable(struct weft_slice s) {
   if (s.n && memchr(s.p, 0, s.n)) return false;
   if (!weft_utf8_valid(s.p, s.n)) return false;
@@ -244,8 +269,8 @@ static bool readable(struct weft_slice s) {
   return true;
 }
 
-/* Patterns see text; an integer's is its digits, a float's depends on the version. Whether LIKE looks
-   into blobs does too; the others do. */
+/* Patterns see text; an integer's is its digits, a float's depends on the version. Whether LIKE
+   looks into blobs does too; the others do. */
 static bool as_text(struct cell *c, const struct weft_operand *o, bool like) {
   store(c, o);
   if (c->storage == NUMBER) to_text(c);
@@ -258,15 +283,19 @@ static enum weft_truth match(enum weft_expr_kind kind, const struct weft_operand
   bool like = kind == WEFT_E_LIKE || kind == WEFT_E_ILIKE;
   if (!as_text(&text, a, like) || !as_text(&part, pattern, like)) return WEFT_UNKNOWABLE;
   switch (kind) {
-    case WEFT_E_LIKE:
-    case WEFT_E_ILIKE:
-      if (part.text.n > LIKE_LIMIT || !readable(text.text) || !readable(part.text))
-        return WEFT_UNKNOWABLE;
-      return weft_like(text.text, part.text, 0, weft_ascii_lower);
-    case WEFT_E_BEGINS: return weft_bytes_begin(text.text, part.text);
-    case WEFT_E_ENDS: return weft_bytes_end(text.text, part.text);
-    case WEFT_E_CONTAINS: return weft_bytes_contain(text.text, part.text);
-    default: return WEFT_UNKNOWABLE;
+  case WEFT_E_LIKE:
+  case WEFT_E_ILIKE:
+    if (part.text.n > LIKE_LIMIT || !readable(text.text) || !readable(part.text))
+      return WEFT_UNKNOWABLE;
+    return weft_like(text.text, part.text, 0, weft_ascii_lower);
+  case WEFT_E_BEGINS:
+    return weft_bytes_begin(text.text, part.text);
+  case WEFT_E_ENDS:
+    return weft_bytes_end(text.text, part.text);
+  case WEFT_E_CONTAINS:
+    return weft_bytes_contain(text.text, part.text);
+  default:
+    return WEFT_UNKNOWABLE;
   }
 }
 

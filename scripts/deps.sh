@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# deps.sh WHAT...: makes sure that the Debian packages for build, test, lint or valgrind are there.
+# deps.sh WHAT...: makes sure that the Debian packages for build, test, lint, valgrind or bench are there.
 # Installs what is missing when that is possible without asking anybody, else prints the command that does.
 set -eu
 
@@ -8,6 +8,7 @@ build="gcc libc6-dev make pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev lib
 test="lua5.4 lua-busted sqlite3 postgresql pgbouncer openssl"
 lint="lua5.4 lua-check cppcheck"
 valgrind="valgrind libc6-dbg"
+bench="lua5.4 sqlite3 postgresql libmariadb-dev"
 
 wanted=
 for what; do
@@ -16,7 +17,8 @@ for what; do
     test) wanted="$wanted $test" ;;
     lint) wanted="$wanted $lint" ;;
     valgrind) wanted="$wanted $valgrind" ;;
-    *) echo "deps.sh: '$what' is not one of build, test, lint, valgrind" >&2; exit 2 ;;
+    bench) wanted="$wanted $bench" ;;
+    *) echo "deps.sh: '$what' is not one of build, test, lint, valgrind, bench" >&2; exit 2 ;;
   esac
 done
 

@@ -1,37 +1,92 @@
 /* SPDX-License-Identifier: MIT */
-/* What eval answers, as a table: one column, its cell, an operator, a value. That the databases answer
-   alike is proven elsewhere, against the databases. */
+/* What eval answers, as a table: one column, its cell, an operator, a value. That the databases
+   answer alike is proven elsewhere, against the databases. */
 #include "eval.h"
 
 #include "decimal.h"
 #include "spec.h"
 
-#define I(x) {.type = WEFT_INT, .u.i = (x)}
-#define B(x) {.type = WEFT_BOOL, .u.i = (x)}
-#define F(x) {.type = WEFT_FLOAT, .u.f = (x)}
-#define S(x) {.type = WEFT_TEXT, .n = sizeof(x) - 1, .u.s = "" x}
-#define X(x) {.type = WEFT_BYTES, .n = sizeof(x) - 1, .u.s = "" x}
-#define J(x) {.type = WEFT_JSON, .n = sizeof(x) - 1, .u.s = "" x}
-#define D(lo, scale) {.type = WEFT_DECIMAL, .u.dec = &(const struct weft_decimal){lo, 0, scale, 0}}
-#define NUL {.type = WEFT_NULL}
+#define I(x) \
+  { .type = WEFT_INT, .u.i = (x) }
+#define B(x) \
+  { .type = WEFT_BOOL, .u.i = (x) }
+#define F(x) \
+  { .type = WEFT_FLOAT, .u.f = (x) }
+#define S(x) \
+  { .type = WEFT_TEXT, .n = sizeof(x) - 1, .u.s = "" x }
+#define X(x) \
+  { .type = WEFT_BYTES, .n = sizeof(x) - 1, .u.s = "" x }
+#define J(x) \
+  { .type = WEFT_JSON, .n = sizeof(x) - 1, .u.s = "" x }
+#define D(lo, scale)                                              \
+  {                                                               \
+    .type = WEFT_DECIMAL, .u.dec = &(const struct weft_decimal) { \
+      lo, 0, scale, 0                                             \
+    }                                                             \
+  }
+#define V(how, x) ((struct weft_value)how(x))
+#define NUL \
+  { .type = WEFT_NULL }
 
 enum { NO = WEFT_FALSE, YES = WEFT_TRUE, NULLISH = WEFT_NULLISH, DARK = WEFT_UNKNOWABLE };
-enum { EQ = WEFT_E_EQ, NE = WEFT_E_NE, LT = WEFT_E_LT, LE = WEFT_E_LE, GT = WEFT_E_GT,
-       GE = WEFT_E_GE, LIKE = WEFT_E_LIKE, ILIKE = WEFT_E_ILIKE, BEGINS = WEFT_E_BEGINS,
-       ENDS = WEFT_E_ENDS, CONTAINS = WEFT_E_CONTAINS };
+#define EQ WEFT_E_EQ
+#define NE WEFT_E_NE
+#define LT WEFT_E_LT
+#define LE WEFT_E_LE
+#define GT WEFT_E_GT
+#define GE WEFT_E_GE
+#define LIKE WEFT_E_LIKE
+#define ILIKE WEFT_E_ILIKE
+#define BEGINS WEFT_E_BEGINS
+#define ENDS WEFT_E_ENDS
+#define CONTAINS WEFT_E_CONTAINS
 
 /* PostgreSQL's columns, then SQLite's. */
 enum column {
-  P_INT, P_FLOAT4, P_FLOAT8, P_NUMERIC, P_C, P_TEXT, P_ICU, P_CHAR, P_BOOL, P_UUID, P_DATE, P_STAMP,
-  P_BYTEA, P_INTS, P_JSON, P_OTHER,
-  L_INT, L_REAL, L_NUMERIC, L_MONEY, L_TEXT, L_NOCASE, L_RTRIM, L_CUSTOM, L_BLOB, L_NONE, L_STRING,
-  L_ANY, L_BOOL, L_JSON, COLUMNS
+  P_INT,
+  P_FLOAT4,
+  P_FLOAT8,
+  P_NUMERIC,
+  P_C,
+  P_TEXT,
+  P_ICU,
+  P_CHAR,
+  P_BOOL,
+  P_UUID,
+  P_DATE,
+  P_STAMP,
+  P_BYTEA,
+  P_INTS,
+  P_JSON,
+  P_OTHER,
+  L_INT,
+  L_REAL,
+  L_NUMERIC,
+  L_MONEY,
+  L_TEXT,
+  L_NOCASE,
+  L_RTRIM,
+  L_CUSTOM,
+  L_BLOB,
+  L_NONE,
+  L_STRING,
+  L_ANY,
+  L_BOOL,
+  L_JSON,
+  COLUMNS
 };
 
-#define COLUMN(t, decl, how, ...)                                                                  \
-  {.name = WEFT_LIT("c"), .declared = WEFT_LIT(decl), .collation = WEFT_COLLATE_##how,             \
-   .nullable = true, .type = {.type = WEFT_##t, .precision = -1, __VA_ARGS__}}
+#define COLUMN(t, decl, how, ...)                                                       \
+  {                                                                                     \
+    .name = WEFT_LIT("c"), .declared = WEFT_LIT(decl), .collation = WEFT_COLLATE_##how, \
+    .nullable = true, .type = {                                                         \
+      .type = WEFT_##t,                                                                 \
+      .precision = -1,                                                                  \
+      __VA_ARGS__                                                                       \
+    }                                                                                   \
+  }
 
+/* clang-format off */
 static const struct weft_table_column columns[COLUMNS] = {
     [P_INT] = COLUMN(INT, "integer", BINARY, .size = 4, .oid = 23, .scale = -1),
     [P_FLOAT4] = COLUMN(FLOAT, "real", BINARY, .size = 4, .oid = 700, .scale = -1),
@@ -65,6 +120,7 @@ static const struct weft_table_column columns[COLUMNS] = {
     [L_BOOL] = COLUMN(BOOL, "BOOLEAN", BINARY, .scale = -1),
     [L_JSON] = COLUMN(JSON, "JSON", BINARY, .scale = -1),
 };
+/* clang-format on */
 
 static const struct weft_dialect *dialect_of(enum column c) {
   return c < L_INT ? &weft_dialect_postgres : &weft_dialect_sqlite;
@@ -76,7 +132,9 @@ static struct weft_table *table_of(enum column c) {
 
 static struct weft_arena arena; /* of the trees */
 
-static const struct weft_expr *cell_expr(void) { return weft_expr_column(&arena, WEFT_LIT("c")); }
+static const struct weft_expr *cell_expr(void) {
+  return weft_expr_column(&arena, WEFT_LIT("c"));
+}
 
 static enum weft_truth ask(enum column c, struct weft_value cell, const struct weft_expr *e) {
   struct weft_table *t = table_of(c);
@@ -97,11 +155,12 @@ struct row {
   const char *fact;
   enum column column;
   struct weft_value cell;
-  int kind;
+  enum weft_expr_kind kind;
   struct weft_value value;
   int want;
 };
 
+/* clang-format off */
 static const struct row rows[] = {
     /* PostgreSQL: numbers */
     {"compares integers", P_INT, I(12), EQ, I(12), YES},
@@ -133,7 +192,7 @@ static const struct row rows[] = {
     {"knows that equal text is not less", P_TEXT, S("a"), LT, S("a"), NO},
     {"knows nothing under an unknown collation", P_ICU, S("a"), EQ, S("a"), DARK},
     {"ignores trailing spaces of char(n)", P_CHAR, S("ab    "), EQ, S("ab"), YES},
-    {"does not match patterns over char(n)", P_CHAR, S("ab    "), LIKE, S("ab"), DARK},
+    {"matches char(n) without its padding", P_CHAR, S("ab    "), LIKE, S("a_"), YES},
     /* PostgreSQL: patterns */
     {"matches % and _", P_TEXT, S("abcd"), LIKE, S("a_%d"), YES},
     {"matches the whole text", P_TEXT, S("abcd"), LIKE, S("abc"), NO},
@@ -153,7 +212,12 @@ static const struct row rows[] = {
     {"contains bytes", P_TEXT, S("a%b"), CONTAINS, S("%"), YES},
     {"contains nothing", P_TEXT, S(""), CONTAINS, S(""), YES},
     {"answers null for a pattern over null", P_TEXT, NUL, CONTAINS, S("a"), NULLISH},
-    {"matches no pattern over numbers", P_INT, I(12), LIKE, S("1%"), DARK},
+    {"matches the digits of an integer", P_INT, I(12), LIKE, S("1%"), YES},
+    {"does not know the text of a float", P_FLOAT8, F(1.5), LIKE, S("1%"), DARK},
+    {"compares bytes under any collation", P_ICU, S("abc"), BEGINS, S("ab"), YES},
+    {"matches no pattern under an unknown collation", P_ICU, S("abc"), LIKE, S("ab%"), DARK},
+    {"contains bytes in bytes", P_BYTEA, X("a\0b"), CONTAINS, S("\0"), YES},
+    {"matches no pattern over bytes", P_BYTEA, X("ab"), LIKE, S("a_"), DARK},
     /* PostgreSQL: the rest */
     {"compares booleans", P_BOOL, B(1), EQ, B(0), NO},
     {"sorts false before true", P_BOOL, B(0), LT, B(1), YES},
@@ -187,6 +251,8 @@ static const struct row rows[] = {
     {"knows other digits from afar", L_STRING, F(0.2), GT, S("0.1"), YES},
     {"compares decimals", L_NUMERIC, D(11, 1), EQ, S("1.10"), YES},
     {"knows that a shown decimal lies above another", L_MONEY, D(499, 2), LT, S("5.00"), YES},
+    {"does not know how far a shown decimal is from an integer of 2^63", L_MONEY,
+     D(9223372036854775807, 0), NE, I(INT64_MAX), DARK},
     {"does not know the digits behind a shown decimal", L_MONEY, D(500, 2), EQ, S("5.00"), DARK},
     {"takes booleans for integers", L_BOOL, B(1), EQ, B(1), YES},
     {"knows nothing about json on SQLite", L_JSON, J("{}"), EQ, J("{}"), DARK},
@@ -209,8 +275,12 @@ static const struct row rows[] = {
     {"reads no pattern with a zero byte", L_TEXT, S("ab"), LIKE, S("a\0"), DARK},
     {"begins with bytes on SQLite", L_TEXT, S("Abc"), BEGINS, S("ab"), NO},
     {"ends with bytes on SQLite", L_TEXT, S("abc"), ENDS, S("bc"), YES},
+    {"looks into blobs", L_BLOB, X("a\0c"), CONTAINS, X("\0"), YES},
+    {"does not know whether like does", L_BLOB, X("abc"), LIKE, S("a%"), DARK},
+    {"takes U+FFFE for another where SQLite does", L_TEXT, S("\xEF\xBF\xBE"), LIKE, S("x"), DARK},
     {"contains bytes on SQLite", L_TEXT, S("a%c"), CONTAINS, S("%"), YES},
 };
+/* clang-format on */
 
 static struct weft_value list(uint32_t n, const struct weft_value *v) {
   struct weft_array *a = weft_arena_alloc(&arena, sizeof *a + n * sizeof *v);
@@ -219,8 +289,9 @@ static struct weft_value list(uint32_t n, const struct weft_value *v) {
   if (n) memcpy(a->v, v, n * sizeof *v);
   return (struct weft_value){.type = WEFT_LIST, .u.array = a};
 }
-#define LIST(...) list(sizeof((struct weft_value[]){__VA_ARGS__}) / sizeof(struct weft_value), \
-                       (struct weft_value[]){__VA_ARGS__})
+#define LIST(...)                                                              \
+  list(sizeof((struct weft_value[]){__VA_ARGS__}) / sizeof(struct weft_value), \
+       (struct weft_value[]){__VA_ARGS__})
 
 static struct weft_value ints(struct weft_value v) {
   struct weft_array *a = weft_arena_alloc(&arena, sizeof *a + v.u.array->n * sizeof *a->v);
@@ -231,44 +302,118 @@ static struct weft_value ints(struct weft_value v) {
 
 static void membership(void) {
   struct weft_value two = weft_int(2), null = weft_null();
-  it("finds an element") {
+  it ("finds an element") {
     expect_int(ask(P_INT, two, binary(WEFT_E_IN, LIST(I(1), S("2")))), YES);
     expect_int(ask(L_INT, two, binary(WEFT_E_NOT_IN, LIST(I(1), I(2)))), NO);
   }
-  it("misses when no element is equal") {
+  it ("misses when no element is equal") {
     expect_int(ask(P_INT, two, binary(WEFT_E_IN, LIST(I(1), I(3)))), NO);
     expect_int(ask(L_INT, two, binary(WEFT_E_NOT_IN, LIST(I(1), I(3)))), YES);
   }
-  it("answers null for null in a list and not in it") {
+  it ("answers null for null in a list and not in it") {
     expect_int(ask(P_INT, null, binary(WEFT_E_IN, LIST(I(1)))), NULLISH);
     expect_int(ask(L_INT, null, binary(WEFT_E_NOT_IN, LIST(I(1)))), NULLISH);
   }
-  it("finds null where the list holds it") {
+  it ("finds null where the list holds it") {
     expect_int(ask(P_INT, null, binary(WEFT_E_IN, LIST(I(1), NUL))), YES);
   }
-  it("finds nothing in an empty list") {
+  it ("finds nothing in an empty list") {
     expect_int(ask(P_INT, null, binary(WEFT_E_IN, list(0, NULL))), NO);
     expect_int(ask(P_INT, null, binary(WEFT_E_NOT_IN, list(0, NULL))), YES);
   }
-  it("finds an equal element beside one it cannot compare") {
+  it ("finds an equal element beside one it cannot compare") {
     expect_int(ask(L_STRING, weft_float(0.1), binary(WEFT_E_IN, LIST(S("0.1"), S("x")))), DARK);
     expect_int(ask(L_STRING, weft_float(0.5), binary(WEFT_E_IN, LIST(S("0.1"), S("0.5")))), YES);
   }
-  it("does not trust digits in a list") {
-    expect_int(ask(L_REAL, weft_float(0.1), binary(WEFT_E_EQ, (struct weft_value)F(0.1))), YES);
-    expect_int(ask(L_REAL, weft_float(0.1), binary(WEFT_E_IN, LIST(F(0.1)))), DARK);
-    expect_int(ask(L_REAL, weft_float(0.5), binary(WEFT_E_IN, LIST(F(0.5)))), YES);
+  it ("takes floats of a list for what they are") {
+    expect_int(ask(L_REAL, weft_float(0.1), binary(WEFT_E_IN, LIST(F(0.1)))), YES);
+    expect_int(ask(L_REAL, weft_float(0.1), binary(WEFT_E_IN, LIST(S("0.1")))), YES);
+  }
+  it ("gives up when one element is refused") {
+    expect_int(ask(P_INT, two, binary(WEFT_E_IN, LIST(S("x"), I(3)))), DARK);
   }
 }
 
 static void arrays(void) {
   struct weft_value a = ints(LIST(I(1), NUL)), b = ints(LIST(I(1), I(2)));
-  it("compares element by element, null equal to null") {
+  it ("compares element by element, null equal to null") {
     expect_int(ask(P_INTS, a, binary(WEFT_E_EQ, a)), YES);
     expect_int(ask(P_INTS, a, binary(WEFT_E_NE, b)), YES);
     expect_int(ask(P_INTS, a, binary(WEFT_E_EQ, ints(LIST(I(1))))), NO);
   }
-  it("does not know their order") { expect_int(ask(P_INTS, a, binary(WEFT_E_LT, b)), DARK); }
+  it ("does not know their order") {
+    expect_int(ask(P_INTS, a, binary(WEFT_E_LT, b)), DARK);
+  }
+}
+
+static const struct weft_expr *path(struct weft_value a, struct weft_value b, uint32_t n) {
+  return weft_expr_path(&arena, cell_expr(), (struct weft_value[]){a, b}, n);
+}
+
+static const struct weft_expr *beside(const struct weft_expr *x, enum weft_expr_kind kind,
+                                      struct weft_value v) {
+  const struct weft_expr *e = NULL;
+  struct weft_error err;
+  if (weft_expr_binary(&arena, kind, x, weft_expr_value(&arena, v), &e, &err))
+    printf("%s\n", err.message);
+  return e;
+}
+
+static void both(struct weft_value cell, const struct weft_expr *e, int want) {
+  expect_int(ask(P_JSON, cell, e), want);
+  expect_int(ask(L_JSON, cell, e), want);
+}
+
+static void paths(void) {
+  struct weft_value a = S("a"), none = weft_null();
+  struct weft_value doc = J("{\"b\":[1,9007199254740993],\"a\":\"x\",\"t\":true,\"n\":null}");
+  const struct weft_expr *second = path(V(S, "b"), weft_int(1), 2);
+  it ("finds keys and places") {
+    both(doc, beside(path(a, none, 1), EQ, V(S, "x")), YES);
+    both(doc, beside(second, GT, weft_int(9007199254740992)), YES);
+    both(doc, beside(path(V(S, "t"), none, 1), EQ, weft_bool(true)), YES);
+    both(doc, beside(path(a, none, 1), LIKE, V(S, "_")), YES);
+    both(doc, beside(second, EQ, LIST(I(1), I(9007199254740993))), YES);
+  }
+  it ("finds null where nothing, null or another type stands") {
+    both(doc, beside(path(V(S, "c"), none, 1), EQ, V(S, "x")), NULLISH);
+    both(doc, beside(path(V(S, "n"), none, 1), EQ, V(S, "x")), NULLISH);
+    both(doc, beside(path(a, none, 1), EQ, weft_int(1)), NULLISH);
+    both(doc, beside(path(weft_int(0), none, 1), EQ, weft_int(1)), NULLISH);
+    both(none, beside(path(a, none, 1), EQ, weft_int(1)), NULLISH);
+    both(doc, weft_expr_unary(&arena, WEFT_E_IS_NULL, path(V(S, "n"), none, 1)), YES);
+    both(doc, weft_expr_unary(&arena, WEFT_E_NOT_NULL, path(V(S, "b"), none, 1)), YES);
+  }
+  it ("does not know which of two equal keys counts") {
+    both(V(J, "{\"a\":1,\"a\":2}"), beside(path(a, none, 1), EQ, weft_int(1)), DARK);
+  }
+  it ("does not know what stands at a place in a scalar") {
+    both(V(J, "{\"a\":1}"), beside(path(a, weft_int(0), 2), EQ, weft_int(1)), DARK);
+  }
+  it ("knows nothing about text that is no json") {
+    both(V(J, "{\"a\":1"), beside(path(a, none, 1), EQ, weft_int(1)), DARK);
+    both(V(J, ""), beside(path(a, none, 1), EQ, weft_int(1)), DARK);
+  }
+  it ("does not count from the end") {
+    both(V(J, "[1]"), beside(path(weft_int(-1), none, 1), EQ, weft_int(1)), DARK);
+  }
+  it ("reads numbers as the database does") {
+    struct weft_value tenth = J("{\"a\":0.1}"), half = J("{\"a\":0.50}"), decimal = S("0.1");
+    both(half, beside(path(a, none, 1), EQ, weft_float(0.5)), YES);
+    both(half, beside(path(a, none, 1), LT, weft_float(0.6)), YES);
+    expect_int(ask(P_JSON, tenth, beside(path(a, none, 1), EQ, weft_float(0.1))), YES);
+    expect_int(ask(L_JSON, tenth, beside(path(a, none, 1), EQ, weft_float(0.1))), DARK);
+    both(tenth, beside(path(a, none, 1), EQ, decimal), NULLISH);
+  }
+  it ("orders text only where it can") {
+    expect_int(ask(P_JSON, doc, beside(path(a, none, 1), LT, V(S, "y"))), DARK);
+    expect_int(ask(L_JSON, doc, beside(path(a, none, 1), LT, V(S, "y"))), YES);
+  }
+  it ("knows that SQLite does not see through escapes in keys") {
+    struct weft_value escaped = J("{\"\\u0061\":1}");
+    expect_int(ask(P_JSON, escaped, beside(path(a, none, 1), EQ, weft_int(1))), YES);
+    expect_int(ask(L_JSON, escaped, beside(path(a, none, 1), EQ, weft_int(1))), DARK);
+  }
 }
 
 /* A condition on one integer cell that has a given truth. */
@@ -276,10 +421,14 @@ static const struct weft_expr *made(enum weft_truth t) {
   const struct weft_expr *x = weft_expr_column(&arena, WEFT_LIT("c")), *e = NULL;
   struct weft_error err;
   switch (t) {
-    case WEFT_TRUE: return binary(WEFT_E_EQ, weft_int(1));
-    case WEFT_FALSE: return binary(WEFT_E_EQ, weft_int(2));
-    case WEFT_UNKNOWABLE: return weft_expr_raw(&arena, WEFT_LIT("random() > 0"), NULL, 0);
-    default: break;
+  case WEFT_TRUE:
+    return binary(WEFT_E_EQ, weft_int(1));
+  case WEFT_FALSE:
+    return binary(WEFT_E_EQ, weft_int(2));
+  case WEFT_UNKNOWABLE:
+    return weft_expr_raw(&arena, WEFT_LIT("random() > 0"), NULL, 0);
+  default:
+    break;
   }
   if (weft_expr_binary(&arena, WEFT_E_EQ, weft_expr_column(&arena, WEFT_LIT("n")), x, &e, &err))
     printf("%s\n", err.message);
@@ -301,23 +450,23 @@ static void logic(void) {
                                 {NO, YES, NULLISH, DARK},
                                 {NO, NULLISH, NULLISH, DARK},
                                 {NO, DARK, DARK, DARK}};
-  static const int or[4][4] = {{NO, YES, NULLISH, DARK},
-                               {YES, YES, YES, YES},
-                               {NULLISH, YES, NULLISH, DARK},
-                               {DARK, YES, DARK, DARK}};
-  static const int not[4] = {YES, NO, NULLISH, DARK};
-  it("has four values") {
+  static const int or [4][4] = {{NO, YES, NULLISH, DARK},
+                                {YES, YES, YES, YES},
+                                {NULLISH, YES, NULLISH, DARK},
+                                {DARK, YES, DARK, DARK}};
+  static const int not [4] = {YES, NO, NULLISH, DARK};
+  it ("has four values") {
     for (int a = 0; a < 4; a++) {
       expect_int(ask_two(made(a)), a);
-      expect_int(ask_two(weft_expr_unary(&arena, WEFT_E_NOT, made(a))), not[a]);
+      expect_int(ask_two(weft_expr_unary(&arena, WEFT_E_NOT, made(a))), not [a]);
       for (int b = 0; b < 4; b++) {
         const struct weft_expr *kids[2] = {made(a), made(b)};
         expect_int(ask_two(weft_expr_logic(&arena, WEFT_E_AND, kids, 2)), and[a][b]);
-        expect_int(ask_two(weft_expr_logic(&arena, WEFT_E_OR, kids, 2)), or[a][b]);
+        expect_int(ask_two(weft_expr_logic(&arena, WEFT_E_OR, kids, 2)), or [a][b]);
       }
     }
   }
-  it("knows constants") {
+  it ("knows constants") {
     expect_int(ask_two(weft_expr_true()), YES);
     expect_int(ask_two(weft_expr_false()), NO);
   }
@@ -333,47 +482,48 @@ static const struct weft_expr *between(struct weft_value lo, struct weft_value h
 }
 
 static void shapes(void) {
-  it("takes both ends into between") {
+  it ("takes both ends into between") {
     expect_int(ask(P_INT, weft_int(2), between(weft_int(2), weft_int(3))), YES);
     expect_int(ask(P_INT, weft_int(3), between(weft_int(2), weft_int(3))), YES);
     expect_int(ask(P_INT, weft_int(4), between(weft_int(2), weft_int(3))), NO);
     expect_int(ask(P_INT, weft_null(), between(weft_int(2), weft_int(3))), NULLISH);
   }
-  it("settles between by the end that it knows") {
+  it ("settles between by the end that it knows") {
     expect_int(ask(L_STRING, weft_float(0.1), between(weft_int(1), weft_text("0.1", 3))), NO);
     expect_int(ask(L_STRING, weft_float(0.1), between(weft_int(0), weft_text("0.1", 3))), DARK);
   }
-  it("knows null of every type") {
+  it ("knows null of every type") {
     const struct weft_expr *is = weft_expr_unary(&arena, WEFT_E_IS_NULL, cell_expr());
     const struct weft_expr *not = weft_expr_unary(&arena, WEFT_E_NOT_NULL, cell_expr());
     expect_int(ask(P_JSON, weft_null(), is), YES);
-    expect_int(ask(P_OTHER, weft_text("::1", 3), not), YES);
-    expect_int(ask(L_CUSTOM, weft_null(), not), NO);
+    expect_int(ask(P_OTHER, weft_text("::1", 3), not ), YES);
+    expect_int(ask(L_CUSTOM, weft_null(), not ), NO);
   }
-  it("knows nothing about a value on the left, which has no column's type") {
+  it ("knows nothing about a value on the left, which has no column's type") {
     const struct weft_expr *e = NULL;
     struct weft_error err;
     expect_int(weft_expr_binary(&arena, WEFT_E_LT, weft_expr_value(&arena, weft_int(1)),
-                                cell_expr(), &e, &err), 0);
+                                cell_expr(), &e, &err),
+               0);
     expect_int(ask(P_INT, weft_int(2), e), DARK);
   }
-  it("takes a boolean column for a condition") {
+  it ("takes a boolean column for a condition") {
     expect_int(ask(P_BOOL, weft_bool(true), cell_expr()), YES);
     expect_int(ask(L_BOOL, weft_null(), cell_expr()), NULLISH);
     expect_int(ask(P_INT, weft_int(1), cell_expr()), DARK);
     expect_int(ask(L_INT, weft_int(2), cell_expr()), YES);
   }
-  it("knows nothing about a column that is not there") {
+  it ("knows nothing about a column that is not there") {
     const struct weft_expr *x = weft_expr_column(&arena, WEFT_LIT("nowhere"));
     expect_int(ask(P_INT, weft_int(1), weft_expr_unary(&arena, WEFT_E_IS_NULL, x)), DARK);
   }
-  it("knows nothing about a table that is not known") {
+  it ("knows nothing about a table that is not known") {
     struct weft_table *t = weft_table_unknown(WEFT_LIT(""), WEFT_LIT("t"));
     struct weft_value cell = weft_int(1);
     expect_int(weft_eval(&weft_dialect_sqlite, t, binary(WEFT_E_EQ, cell), &cell), DARK);
     weft_table_unref(t);
   }
-  it("gives up on trees that are too deep") {
+  it ("gives up on trees that are too deep") {
     const struct weft_expr *e = made(WEFT_TRUE);
     for (int i = 0; i < 2 * WEFT_EXPR_DEPTH; i++) {
       const struct weft_expr *kids[2] = {e, made(WEFT_FALSE)};
@@ -385,15 +535,16 @@ static void shapes(void) {
 
 int main(void) {
   weft_arena_init(&arena, NULL, 0);
-  describe("eval") {
+  describe ("eval") {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
       const struct row *r = &rows[i];
-      it(r->fact) expect_int(ask(r->column, r->cell, binary(r->kind, r->value)), r->want);
+      it (r->fact) expect_int(ask(r->column, r->cell, binary(r->kind, r->value)), r->want);
     }
-    describe("of a list") membership();
-    describe("of arrays") arrays();
-    describe("of logic") logic();
-    describe("of a condition") shapes();
+    describe ("of a list") membership();
+    describe ("of arrays") arrays();
+    describe ("of json paths") paths();
+    describe ("of logic") logic();
+    describe ("of a condition") shapes();
   }
   weft_arena_release(&arena);
   return spec_end();

@@ -238,6 +238,7 @@ static void facts_of_failure(void) {
       s.fails = "bad";
       struct weft_tx *tx = begin(&s);
       start(&s, tx, &a, "insert 1");
+      answers(&s);
       expect_int(verb(&s.w, tx, weft_tx_savepoint, NULL), WEFT_OK);
       expect_int(weft_tx_depth(tx), 2);
       start(&s, tx, &b, "insert bad");
@@ -632,7 +633,7 @@ static void facts_of_sqlite(void) {
       expect_int(call.error.kind, WEFT_SYNTAX);
       expect(strstr(call.error.message, "no table 'fresh' in ") != NULL);
       weft_query_unref(q);
-      world_close(&m);
+      weft_context_free(m.context);
     }
     it("finds rows by key") {
       struct weft_tx *tx = weft_tx_new(w.db, &o);

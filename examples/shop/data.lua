@@ -1,0 +1,115 @@
+-- SPDX-License-Identifier: MIT
+-- Fills the three databases with the same rows every time: a fixed generator, no clock, no randomness.
+
+local weft = require "weft"
+local schema = require "schema"
+
+local PRODUCTS, SELLERS, POLICIES, CATEGORIES = 5000, 400, 12, 60
+
+local state = 42
+---0 .. n - 1, the minimal standard generator of Park and Miller.
+local function random(n)
+  state = state * 16807 % 2147483647
+  return state % n
+end
+local function pick(list) return list[random(#list) + 1] end
+
+local adjectives = { "Red", "Small", "Quiet", "Woven", "Heavy", "Bright", "Plain", "Folding", "Oak", "Linen" }
+local nouns = { "Lamp", "Chair", "Kettle", "Blanket", "Shelf", "Notebook", "Vase", "Clock", "Basket", "Mug" }
+local colors = { "white", "black", "sand", "moss", "rust", "sky" }
+local countries = { "DE", "FR", "IT", "NL", "PT", "SE" }
+
+local function price() return weft.decimal(("%d.%02d"):format(5 + random(400), random(100))) end
+
+local function sellers()
+  local rows = {}
+  for i = 1, SELLERS do
+    local name = pick(adjectives) .. " " .. pick(nouns) .. " Co. " .. i
+    rows[i] = {
+      seller_id = i, store_name = name, slug = name:lower():gsub("[^%w]+", "-"), rating = (30 + random(21)) / 10,
+      country = pick(countries), since = ("20%02d-%02d-%02d"):format(10 + random(14), 1 + random(12), 1 + random(28)),
+    }
+  end
+  return rows
+end
+
+local function policies()
+  local rows, guidelines = {}, {}
+  for i = 1, POLICIES do
+    local days = 14 + 2 * i
+    rows[i] = { policy_id = i, name = "Returns within " .. days .. " days", days = days, text = "Unused, in its packaging, with the receipt." }
+    for k = 1, 3 do
+      guidelines[#guidelines + 1] = {
+        guideline_id = #guidelines + 1, policy_id = i, position = k,
+        text = ("%s (rule %d of policy %d)"):format(pick { "Print the label", "Keep the receipt", "Pack it well", "Say why" }, k, i),
+      }
+    end
+  end
+  return rows, guidelines
+end
+
+local function categories()
+  local rows = {}
+  for i = 1, CATEGORIES do
+    rows[i] = { category_id = i, parent_id = i > 6 and 1 + random(6) or weft.null, name = pick(nouns) .. "s " .. i }
+  end
+  return rows
+end
+
+local function product(i, out)
+  out.products[i] = {
+    product_id = i, seller_id = 1 + random(SELLERS), policy_id = 1 + random(POLICIES),
+    title = pick(adjectives) .. " " .. pick(nouns), status = random(10) == 0 and "gone" or "active", price = price(),
+    stock = random(200), rating = random(8) > 0 and (10 + random(41)) / 10 or weft.null,
+    attrs = { color = pick(colors), weight = 50 + random(5000), tags = weft.array { "t" .. random(90), "t" .. random(90) } },
+    created_at = ("2024-%02d-%02dT%02d:%02d:00Z"):format(1 + random(12), 1 + random(28), random(24), random(60)),
+  }
+  for k = 1, 3 do
+    local variant = (i - 1) * 3 + k
+    out.variants[variant] = {
+      variant_id = variant, product_id = i, sku = ("SKU-%06d"):format(variant), title = pick(colors) .. " / size " .. k,
+      price = price(), stock = random(50),
+    }
+    for p = 1, 2 do
+      out.images[#out.images + 1] = {
+        image_id = #out.images + 1, variant_id = variant, url = ("https://img.example/%d/%d.jpg"):format(variant, p), position = p,
+      }
+    end
+  end
+  for _, name in ipairs { "material", "care" } do
+    out.attributes[#out.attributes + 1] = { product_id = i, name = name, value = pick { "cotton", "steel", "wood", "wipe", "wash" } }
+  end
+  local first = 1 + random(CATEGORIES - 1)
+  for k = 0, 1 do out.links[#out.links + 1] = { product_id = i, category_id = first + k } end
+end
+
+local function create(name)
+  weft.database(name):script(schema[name])
+end
+
+local function insert(model, rows)
+  for from = 1, #rows, 5000 do
+    model:create_many(table.move(rows, from, math.min(from + 4999, #rows), 1, {}), { returning = false })
+  end
+end
+
+---Creates and fills the databases; returns how many rows were written.
+return function()
+  for _, name in ipairs { "product_service", "seller_service", "policy_service" } do create(name) end
+  local out = { products = {}, variants = {}, images = {}, attributes = {}, links = {} }
+  local rows, guidelines = policies()
+  local shop, policy = weft.models "product_service", weft.models "policy_service"
+  insert(weft.models("seller_service").SellerInfo, sellers())
+  insert(policy.ReturnPolicy, rows)
+  insert(policy.Guideline, guidelines)
+  for i = 1, PRODUCTS do product(i, out) end
+  weft.database("product_service"):transaction(function()
+    insert(shop.Category, categories())
+    insert(shop.Product, out.products)
+    insert(shop.ProductVariant, out.variants)
+    insert(shop.ProductImage, out.images)
+    insert(shop.ProductAttribute, out.attributes)
+    insert(shop.ProductCategory, out.links)
+  end)
+  return SELLERS + #rows + #guidelines + CATEGORIES + #out.products + #out.variants + #out.images + #out.attributes + #out.links
+end

@@ -1,0 +1,79 @@
+-- SPDX-License-Identifier: MIT
+-- weft run examples/shop/demo.lua [product]: creates the shop's databases once, runs the product-detail
+-- service and shows its answer, the statements that it ran and what they took.
+
+local here = arg[0]:match "^(.*/)" or "./"
+package.path = package.path .. ";" .. here .. "?.lua" -- behind Weft: the shop has a weft.lua of its own
+
+local weft = require "weft"
+weft.configure(dofile(here .. "weft.lua"))
+
+local terminal = os.getenv "NO_COLOR" == nil and os.getenv "TERM" ~= "dumb" and os.execute "test -t 1"
+local function heading(text) print(terminal and ("\27[1m%s\27[0m"):format(text) or text) end
+
+local function exists(path)
+  local file = io.open(path, "rb")
+  local size = file and file:seek "end" or 0
+  if file then file:close() end
+  return size > 0
+end
+
+local function ensure_data()
+  if exists(here .. "var/done") then return end
+  os.execute(("rm -rf '%svar' && mkdir -p '%svar'"):format(here, here))
+  local from = os.clock()
+  local rows = require "data"()
+  io.open(here .. "var/done", "w"):write "done\n":close()
+  heading(("Created three databases with %d rows in %.1f s"):format(rows, os.clock() - from))
+  print()
+end
+
+---JSON text with two spaces per level, for people.
+local function pretty(text)
+  local out, depth, quoted, escaped = {}, 0, false, false
+  for c in text:gmatch "." do
+    if quoted then
+      out[#out + 1] = c
+      quoted = escaped or c ~= '"'
+      escaped = not escaped and c == "\\"
+    elseif c == "{" or c == "[" then
+      depth = depth + 1
+      out[#out + 1] = c .. "\n" .. ("  "):rep(depth)
+    elseif c == "}" or c == "]" then
+      depth = depth - 1
+      out[#out + 1] = "\n" .. ("  "):rep(depth) .. c
+    elseif c == "," then
+      out[#out + 1] = ",\n" .. ("  "):rep(depth)
+    elseif c == ":" then
+      out[#out + 1] = ": "
+    else
+      quoted = c == '"'
+      out[#out + 1] = c
+    end
+  end
+  return (table.concat(out):gsub("([%[{])%s+([%]}])", "%1%2"))
+end
+
+ensure_data()
+local product_detail = dofile(here .. "services/product_detail.lua")
+local input = { product_id = math.tointeger(tonumber(arg[1])) or 17 }
+weft.run(product_detail, input) -- the first call also learns the tables
+
+local statements = {}
+local off = weft.on("query", function(info) statements[#statements + 1] = info end)
+local from = require("weft.core").clock()
+local detail = weft.run(product_detail, input)
+local seconds = require("weft.core").clock() - from
+off()
+
+heading "product_detail"
+if not detail then
+  print(("no active product %d"):format(input.product_id))
+  os.exit(1)
+end
+print(pretty(weft.encode(detail)))
+print()
+heading(("%d statements, %.2f ms in all"):format(#statements, seconds * 1000))
+for _, info in ipairs(statements) do
+  print(("%8.3f ms  %-15s %3d row%s  %s"):format(info.seconds * 1000, info.database, info.rows, info.rows == 1 and " " or "s", info.sql))
+end

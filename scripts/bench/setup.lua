@@ -1,0 +1,137 @@
+-- SPDX-License-Identifier: MIT
+-- What a measurement stands on: the raw programs compiled, the servers started, the data loaded once.
+-- The folder ../shared/bench beside the project has the raw programs, its env.sh says where things are.
+
+local M = {}
+
+local function quote(text) return "'" .. tostring(text):gsub("'", "'\\''") .. "'" end
+M.quote = quote
+
+---Runs a shell command; its standard output without the last line end, and whether it succeeded.
+function M.capture(command)
+  local pipe <close> = assert(io.popen(command, "r"))
+  local text = pipe:read("a")
+  local ok = pipe:close()
+  return (text:gsub("\n$", "")), ok == true
+end
+
+local function run(command, log)
+  return (os.execute(("{ %s ; } >%s 2>&1 </dev/null"):format(command, quote(log)))) == true
+end
+
+local function readable(path)
+  local file = io.open(path, "r")
+  if file then file:close() end
+  return file ~= nil
+end
+
+local function fail(...)
+  io.stderr:write("weft bench: ", string.format(...), "\n")
+  os.exit(1, true)
+end
+M.fail = fail
+
+---@class bench.place
+---@field root string the project; @field shared string ../shared/bench; @field build string what is compiled here
+---@field weft string the program that is measured; @field env string<string> variables of env.sh
+---@field cpu integer the processor that one client and its server share; @field cpus string all of them
+
+local function absolute(path) return (M.capture("cd " .. quote(path) .. " 2>/dev/null && pwd")) end
+
+local function environment(shared)
+  local env = {}
+  local text = M.capture(("bash -c '. %s/env.sh && env'"):format(shared))
+  for name, value in text:gmatch "(PB_[%u_]+)=([^\n]*)" do env[name] = value end
+  return env
+end
+
+---The numbers of the processors that this process may use, and the last one.
+local function processors()
+  local list = M.capture "taskset -cp $$ 2>/dev/null":match ": *(%S+)$"
+  if not list then return nil end
+  return list, tonumber(list:match "(%d+)$")
+end
+
+---Finds everything without changing anything; ends the program with what is missing.
+function M.place(script, program)
+  local root = absolute((script:match "^(.*)/[^/]*$" or ".") .. "/..")
+  local shared = os.getenv "PB_DIR" or root .. "/../shared/bench"
+  if not readable(shared .. "/env.sh") or not readable(shared .. "/raw/Makefile") then
+    fail("the raw C programs are not there: %s/raw is missing.\n"
+      .. "Ratios are taken against them; put the folder `shared` beside the project, or set PB_DIR.", shared)
+  end
+  local weft = program:find("/", 1, true) and program or M.capture("command -v " .. quote(program))
+  local cpus, cpu = processors()
+  shared = absolute(shared)
+  return {
+    root = root, shared = shared, build = root .. "/build/bench", env = environment(shared),
+    weft = absolute(weft:match "^(.*)/[^/]*$") .. "/" .. weft:match "[^/]*$", cpus = cpus, cpu = cpu,
+  }
+end
+
+---Packages, the raw programs, and this benchmark's own C.
+function M.compile(place, say)
+  local log = place.build .. "/compile.log"
+  os.execute("mkdir -p " .. quote(place.build))
+  say "packages"
+  if not os.execute(("cd %s && scripts/deps.sh bench"):format(quote(place.root))) then
+    fail "packages are missing (see above)"
+  end
+  say "raw programs"
+  local raw, own = place.shared .. "/raw", place.root .. "/scripts/bench"
+  if not run(("make -s -C %s OUT=%s"):format(quote(raw), quote(place.build)), log) then
+    fail("the raw programs do not compile; see %s", log)
+  end
+  local flags = "-O2 -g -Wall -Wextra -std=gnu11"
+  local json = ("cc %s -I%s -o %s/raw_json %s/json.c %s/pbtime.c $(pkg-config --cflags --libs libpq sqlite3)")
+    :format(flags, quote(raw), quote(place.build), quote(own), quote(raw))
+  local blank = ("cc %s -D_GNU_SOURCE -shared -fPIC -I%s/core -o %s/blank.so %s/blank.c $(pkg-config --cflags lua5.4)")
+    :format(flags, quote(place.root), quote(place.build), quote(own))
+  if not run(json .. " && " .. blank, log) then fail("scripts/bench/*.c do not compile; see %s", log) end
+end
+
+local function status(place)
+  return M.capture(quote(place.shared .. "/servers.sh") .. " status"):find("pg up", 1, true) ~= nil
+end
+
+---The script starts both servers, PostgreSQL first. Nothing here needs MariaDB, so that it may be absent.
+function M.start(place, say)
+  if status(place) then return false end
+  say "PostgreSQL"
+  local log = place.build .. "/servers.log"
+  run(quote(place.shared .. "/servers.sh") .. " start", log)
+  if not status(place) then fail("PostgreSQL does not start; see %s (it starts from root only)", log) end
+  return true
+end
+
+function M.stop(place) run(quote(place.shared .. "/servers.sh") .. " stop", place.build .. "/servers.log") end
+
+---Loads the data unless this was done before. Without MariaDB a program that does nothing stands for its client.
+function M.load(place, say)
+  local mark = place.env.PB_TMP .. "/loaded"
+  if readable(mark) then return end
+  say "data"
+  local log, path = place.build .. "/load.log", ""
+  if not run("command -v mariadb && " .. quote(place.shared .. "/servers.sh") .. " status | grep -q 'my up'", log) then
+    local bin = place.build .. "/absent"
+    run(("mkdir -p %s && printf '#!/bin/sh\\n' >%s/mariadb && chmod +x %s/mariadb"):format(quote(bin), quote(bin), quote(bin)), log)
+    path = ("PATH=%s:$PATH "):format(quote(bin))
+  end
+  if not run(path .. quote(place.shared .. "/load.sh"), log) then fail("the data does not load; see %s", log) end
+  run("touch " .. quote(mark), log)
+end
+
+---Puts PostgreSQL on one processor or on all; connections opened later stay there.
+function M.pin(place, cpus)
+  local pid = M.capture(("head -n 1 %s/pids/pg 2>/dev/null"):format(quote(place.env.PB_TMP)))
+  if not cpus or pid == "" then return end
+  os.execute(("taskset -acp %s %s >/dev/null 2>&1"):format(cpus, pid))
+end
+
+function M.sql(place, text)
+  local env = place.env
+  return M.capture(("psql -X -q -A -t -h %s -p %s -U %s -d chinook -c %s 2>&1"):format(
+    env.PB_HOST, env.PB_PG_PORT, env.PB_USER, quote(text)))
+end
+
+return M

@@ -1,0 +1,103 @@
+-- SPDX-License-Identifier: MIT
+-- weft run work.lua WORKLOAD DB CONCURRENCY: one JSON line, like the raw program pb_c, whose letters name
+-- the same work. Settings come from the environment: PB_WARM and PB_SECS, WEFT_BENCH_BATCH=off,
+-- WEFT_BENCH_MODEL (Track), WEFT_BENCH_OPS (that many operations, no clock: for callgrind).
+
+local weft = require "weft"
+local pbtime = require "pbtime"
+local draw = require "draw"
+local place = require "place"
+
+local work, db_kind, concurrency = arg[1], arg[2], tonumber(arg[3] or 1)
+place.configure(db_kind)
+
+local models = weft.models "chinook"
+local Track = models[os.getenv "WEFT_BENCH_MODEL" or "Track"]
+local db = weft.database "chinook"
+local unbatched = os.getenv "WEFT_BENCH_BATCH" == "off"
+
+---Each operation returns what it adds to the check.
+local operations = {}
+
+function operations.a()
+  local id = draw.track()
+  local row = unbatched and Track:batch(false):find(id) or Track:find(id)
+  return row.milliseconds
+end
+
+function operations.b()
+  local rows = Track:where { genre_id = draw.genre() }:order("name"):limit(50):all()
+  local sum = #rows
+  if place.checking then for _, row in ipairs(rows) do sum = sum + #row.name end end
+  return sum
+end
+
+function operations.j() return #Track:where { genre_id = draw.genre() }:order("name"):limit(50):json() end
+
+local bulk, BulkItem
+function operations.d()
+  if not bulk then bulk, BulkItem = draw.bulk(), models.BulkItem end
+  return BulkItem:create_many(bulk, { returning = false })
+end
+
+local prices = { [0] = "0.99", "1.29" }
+function operations.e()
+  local id, bytes, price = draw.track(), 1 + draw.below(1000000000), prices[draw.below(2)]
+  return db:transaction(function()
+    return Track:where { track_id = id }:update { bytes = bytes, unit_price = price }
+  end)
+end
+
+local operation = operations[work] or error("no workload " .. tostring(work))
+local checks = ({ a = 50, b = 20, j = 20, d = 1 })[work] or 5
+
+local warm = tonumber(os.getenv "PB_WARM" or 0.5)
+local secs = tonumber(os.getenv "PB_SECS" or 2)
+
+local phase, starts, ends, first, last, total = 0, 0, 0, 0, 0, 0
+
+local function turn(now)
+  if phase == 0 and now >= starts then
+    phase, first, ends = 1, now, now + secs * 1e9 // 1
+    pbtime.reset()
+  elseif phase == 1 and now >= ends then
+    phase, last = 2, now
+  end
+end
+
+local function loop()
+  local at = pbtime.now()
+  while phase < 2 do
+    operation()
+    at = pbtime.since(at)
+    turn(at)
+  end
+end
+
+draw.seed(42)
+place.checking = true
+local check = 0
+for _ = 1, checks do check = check + operation() end
+place.checking = false
+draw.seed(7)
+
+local count = tonumber(os.getenv "WEFT_BENCH_OPS")
+if count then
+  for _ = 1, count do operation() end
+  return
+end
+
+starts = pbtime.now() + warm * 1e9 // 1
+if concurrency == 1 then
+  loop()
+else
+  weft.run(function()
+    for _ = 1, concurrency do weft.spawn(loop) end
+  end)
+end
+total = pbtime.count()
+local stats = db:stats()
+print(('{"workload":"%s","peer":"weft","db":"%s","concurrency":%d,"ops_s":%.1f,"p50_us":%.2f,"p99_us":%.2f,'
+  .. '"rss_mb":%.1f,"ops":%d,"check":%d,"connections":%d}'):format(work, db_kind, concurrency,
+  total / ((last - first) / 1e9), pbtime.pct(0.5) / 1e3, pbtime.pct(0.99) / 1e3, pbtime.hwm_mb(), total, check,
+  stats.opened))
