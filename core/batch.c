@@ -376,7 +376,7 @@ static struct flight *flight_new(const struct weft_finder *finder, uint32_t n) {
   weft_call_init(&f->run, flight_finished, NULL);
   f->one = weft_plan_ref(finder->one);
   f->column = finder->table->columns[finder->table->key[0]].name;
-  weft_call_begin(&f->run, finder->db, NULL); /* is open: see close_batch */
+  weft_call_begin(&f->run, finder->db, NULL);
   f->run.answered = landed;
   f->mask = size - 1;
   f->keys = weft_arena_alloc(&f->run.arena, n * sizeof *f->keys);
@@ -426,7 +426,7 @@ static void close_batch(struct weft_hook *hook) {
   struct weft_list calls, flights, *at;
   struct flight *f = NULL;
   uint32_t left = finder->nheld;
-  bool merge = left > 1 && !db->closed;
+  bool merge = left > 1;
   weft_list_init(&calls);
   weft_list_init(&flights);
   weft_list_splice(&calls, &finder->held);

@@ -22,7 +22,7 @@ void weft_call_reset(struct weft_call *call) {
   weft_arena_init(&call->arena, call->memory, sizeof call->memory);
 }
 
-int weft_call_begin(struct weft_call *call, struct weft_db *db, struct weft_tx *tx) {
+void weft_call_begin(struct weft_call *call, struct weft_db *db, struct weft_tx *tx) {
   weft_arena_release(&call->arena);
   weft_arena_init(&call->arena, call->memory, sizeof call->memory);
   call->db = weft_db_ref(db);
@@ -46,10 +46,20 @@ int weft_call_begin(struct weft_call *call, struct weft_db *db, struct weft_tx *
   call->op.done = weft_call_done;
   db->context->ncalls++;
   db->context->quiet = false;
+  db->busy++;
   weft_live_add(&weft_live_counts.calls, 1);
-  if (!db->closed) return 0;
+}
+
+int weft_call_closed(const struct weft_db *db, struct weft_error *err) {
+  return weft_fail(err, WEFT_CLOSED, "database '%s' is closed", db->name);
+}
+
+/* A transaction that has its connection may go on. */
+int weft_call_admit(struct weft_call *call, struct weft_db *db, struct weft_tx *tx) {
   struct weft_error err;
-  weft_fail(&err, WEFT_CLOSED, "database '%s' is closed", db->name);
+  weft_call_begin(call, db, tx);
+  if (!db->closed || tx) return 0;
+  weft_call_closed(db, &err);
   weft_call_end(call, NULL, &err);
   return -1;
 }
@@ -77,7 +87,7 @@ void weft_call_submit(struct weft_call *call) {
   weft_list_remove(&call->timed);
   if (!db->pool) { /* closed while the call waited for something else */
     struct weft_error err;
-    weft_fail(&err, WEFT_CLOSED, "database '%s' is closed", db->name);
+    weft_call_closed(db, &err);
     weft_call_end(call, NULL, &err);
     return;
   }
@@ -112,6 +122,7 @@ void weft_call_end(struct weft_call *call, struct weft_rows *rows, const struct 
     weft_tx_next(tx);
     weft_tx_unref(tx);
   }
+  weft_db_rest(db);
   weft_db_unref(db);
 }
 

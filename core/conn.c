@@ -64,17 +64,28 @@ static void end_op(struct weft_op *op, struct weft_rows *rows, const struct weft
   op->done(op, rows, err);
 }
 
+static void room(struct weft_conn *c) {
+  if (c->on_room) c->on_room(c);
+  c->calls--;
+}
+
+/* Who goes on in done with another statement must find the connection idle, but whoever waited is not
+   served before done: short statements would nest. */
+static void ended(struct weft_conn *c) {
+  c->calls++;
+  if (c->on_ended) c->on_ended(c);
+}
+
 void weft_conn_finish(struct weft_conn *c, struct weft_op *op, struct weft_rows *rows,
                       const struct weft_error *err) {
   int64_t now = weft_loop_clock(c->loop);
+  if (rows && rows->columns && !rows->columns->presented) weft_plan_present(op->plan, rows->columns);
   if (!err || op->why == WEFT_TIMEOUT) measure(c, op, now); /* at least so long */
   c->used_at = now;
   unlink_op(c, op);
-  c->calls++;
-  /* Room first: who goes on in done with another statement finds the connection idle. */
-  if (c->on_room) c->on_room(c);
+  ended(c);
   end_op(op, rows, err);
-  c->calls--;
+  room(c);
 }
 
 void weft_conn_drop(struct weft_conn *c, struct weft_op *op, const struct weft_error *err) {
@@ -89,9 +100,8 @@ void weft_conn_drop(struct weft_conn *c, struct weft_op *op, const struct weft_e
 void weft_conn_drained(struct weft_conn *c) {
   c->dropped--;
   c->used_at = weft_loop_clock(c->loop);
-  c->calls++;
-  if (c->on_room) c->on_room(c);
-  c->calls--;
+  ended(c);
+  room(c);
 }
 
 void weft_conn_reset_done(struct weft_conn *c, bool ok) {

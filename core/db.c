@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Databases, relations, and how a query or a raw text becomes an operation.
 
-   Invariants: db->pool is NULL exactly when the database is closed. A relation always has a table; it is
+   Invariants: a closed database has its pool, and its place in the context, as long as it is busy or
+   until its grace has passed. A relation always has a table; it is
    replaced, never changed, so that whoever holds the old one may finish with it. */
 #include "db_private.h"
 
@@ -75,16 +76,33 @@ void weft_db_unref(struct weft_db *db) {
   weft_live_add(&weft_live_counts.databases, -1);
 }
 
-void weft_db_close(struct weft_db *db, int64_t grace_ns) {
-  if (db->closed) return;
+static void shut(void *ud) {
+  struct weft_db *db = ud;
   struct weft_pool *pool = db->pool;
-  weft_finders_clear(db); /* what was held for a batch still goes out */
-  db->closed = true;
+  weft_timer_free(db->grace);
   weft_list_remove(&db->link);
   if (db->owns_settings) weft_context_retire(db->context, db->settings);
-  weft_pool_close(pool, grace_ns);
+  db->grace = NULL;
   db->pool = NULL;
+  weft_pool_close(pool, 0);
   weft_db_unref(db);
+}
+
+void weft_db_rest(struct weft_db *db) {
+  if (--db->busy == 0 && db->closed && db->pool) shut(db);
+}
+
+void weft_db_close(struct weft_db *db, int64_t grace_ns) {
+  struct weft_loop *loop = db->context->loop;
+  if (!db->closed) weft_finders_clear(db); /* what was held for a batch still goes out */
+  db->closed = true;
+  if (!db->pool) return;
+  if (grace_ns <= 0 || db->busy == 0) {
+    shut(db);
+    return;
+  }
+  if (!db->grace) db->grace = weft_timer_new(loop, shut, db);
+  weft_timer_start(db->grace, weft_loop_now(loop) + grace_ns);
 }
 
 struct weft_slice weft_db_name(const struct weft_db *db) { return weft_slice_of(db->name); }
@@ -112,23 +130,23 @@ static uint64_t options_hash(const struct weft_relation_options *o) {
   uint64_t h = hash_slice(hash_slice(1, o->schema), o->table);
   for (uint32_t i = 0; i < o->noverrides; i++) {
     const struct weft_override *v = &o->overrides[i];
-    h = weft_hash_mix(hash_slice(h, v->name), (uint64_t)v->as << 16 | v->type << 1 | v->lazy);
+    h = weft_hash_mix(hash_slice(h, v->name), (uint64_t)v->as << 1 | v->lazy);
   }
   for (uint32_t i = 0; i < o->nkey; i++) h = hash_slice(h, o->key[i]);
   for (uint32_t i = 0; i < o->nalternatives; i++) h = hash_slice(h, o->alternatives[i]);
-  return h;
+  return weft_hash_mix(h, o->decimals << 1 | o->zone_utc);
 }
 
 static bool options_equal(const struct weft_relation_options *a,
                           const struct weft_relation_options *b) {
   if (!weft_slice_equal(a->schema, b->schema) || !weft_slice_equal(a->table, b->table) ||
       a->noverrides != b->noverrides || a->nkey != b->nkey ||
-      a->nalternatives != b->nalternatives)
+      a->nalternatives != b->nalternatives || a->decimals != b->decimals ||
+      a->zone_utc != b->zone_utc)
     return false;
   for (uint32_t i = 0; i < a->noverrides; i++) {
     const struct weft_override *x = &a->overrides[i], *y = &b->overrides[i];
-    if (!weft_slice_equal(x->name, y->name) || x->type != y->type || x->as != y->as ||
-        x->lazy != y->lazy)
+    if (!weft_slice_equal(x->name, y->name) || x->as != y->as || x->lazy != y->lazy)
       return false;
   }
   for (uint32_t i = 0; i < a->nalternatives; i++)
@@ -169,7 +187,6 @@ struct weft_relation *weft_db_relation(struct weft_db *db, const struct weft_rel
   r->db = db;
   r->hash = hash;
   copy_options(&r->arena, o, &r->o);
-  r->found = r->o.table;
   r->table = weft_table_unknown(r->o.schema, r->o.table);
   weft_list_init(&r->waiting);
   weft_list_push(&db->relations, &r->link);
@@ -225,6 +242,8 @@ int weft_query_step(struct weft_call *call, struct weft_error *err) {
   weft_query_unref(call->query);
   call->query = q;
   if (weft_plans_get(&r->db->plans, q, &plan, err)) return -1;
+  if (plan->flags & WEFT_PLAN_LOCKS && (!call->tx || weft_tx_is_session(call->tx)))
+    return weft_fail(err, WEFT_USAGE, "lock: rows are locked inside a transaction only");
   uint32_t runs = weft_plan_runs(plan, q), n = plan->nslots * runs;
   struct weft_value *params = weft_arena_alloc(&call->arena, n * sizeof *params);
   if (weft_plan_bind(plan, q, &call->arena, params, err)) return -1;
@@ -239,7 +258,7 @@ int weft_query_step(struct weft_call *call, struct weft_error *err) {
 
 void weft_db_query(struct weft_relation *r, struct weft_tx *tx, struct weft_query *query,
                    struct weft_call *call) {
-  if (weft_call_begin(call, r->db, tx)) return;
+  if (weft_call_admit(call, r->db, tx)) return;
   call->relation = r;
   call->query = weft_query_ref(query);
   call->step = weft_query_step;
@@ -250,7 +269,7 @@ void weft_db_find(struct weft_relation *r, struct weft_tx *tx, struct weft_query
                   const struct weft_value *values, uint32_t nkeys, bool batch,
                   struct weft_call *call) {
   enum { INLINE_KEYS = sizeof call->key / sizeof call->key[0] };
-  if (weft_call_begin(call, r->db, tx)) return;
+  if (weft_call_admit(call, r->db, tx)) return;
   call->relation = r;
   call->query = weft_query_ref(base);
   call->step = weft_find_step;
@@ -295,7 +314,7 @@ static int raw_prepare(struct weft_call *call, struct weft_slice text,
 void weft_db_raw(struct weft_db *db, struct weft_tx *tx, struct weft_slice text,
                  const struct weft_value *params, uint32_t n, struct weft_call *call) {
   struct weft_error err;
-  if (weft_call_begin(call, db, tx)) return;
+  if (weft_call_admit(call, db, tx)) return;
   if (raw_prepare(call, text, params, n, &err)) weft_call_end(call, NULL, &err);
   else weft_call_run(call);
 }
@@ -316,11 +335,10 @@ static int script_step(struct weft_call *call, struct weft_error *err) {
 void weft_db_script(struct weft_db *db, struct weft_slice text, struct weft_call *call) {
   static const struct weft_tx_options session = {.session = true};
   struct weft_tx *tx = weft_tx_new(db, &session);
-  if (!weft_call_begin(call, db, tx)) {
-    call->op.plan =
-        weft_plan_raw(db->dialect, text, 0, WEFT_PLAN_RAW | WEFT_PLAN_VOLATILE | WEFT_PLAN_SCRIPT);
-    call->step = script_step;
-    weft_call_run(call);
-  }
+  weft_call_begin(call, db, tx);
+  call->op.plan =
+      weft_plan_raw(db->dialect, text, 0, WEFT_PLAN_RAW | WEFT_PLAN_VOLATILE | WEFT_PLAN_SCRIPT);
+  call->step = script_step;
+  weft_call_run(call);
   weft_tx_disown(tx);
 }

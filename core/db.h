@@ -72,7 +72,6 @@ void weft_db_stats(const struct weft_db *db, struct weft_db_stats *out);
 /* ---- relations: a table as a model sees it ---- */
 struct weft_override {          /* what a model says of one column beyond what was discovered */
   struct weft_slice name;
-  uint8_t type;                 /* enum weft_type, WEFT_ANY: as discovered */
   uint32_t as;                  /* enum weft_as */
   bool lazy;
 };
@@ -84,6 +83,8 @@ struct weft_relation_options {
   uint32_t nkey;
   const struct weft_slice *alternatives; /* names to look for, in this order, when table is not there */
   uint32_t nalternatives;
+  uint32_t decimals;                /* enum weft_as of decimals that no override speaks of */
+  bool zone_utc;                    /* timestamps without zone are UTC */
 };
 /* Cached by its options (equal options give the same relation). Owned by db, good as long as db. */
 struct weft_relation *weft_db_relation(struct weft_db *db, const struct weft_relation_options *o);

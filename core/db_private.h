@@ -36,15 +36,17 @@ struct weft_context {
 
 struct weft_db {
   int refs;
-  bool closed;
-  struct weft_list link;
+  bool closed;                    /* takes no new work */
+  uint32_t busy;                  /* running calls and leases; the last one ends a closed database */
+  struct weft_timer *grace;       /* or this does */
+  struct weft_list link;          /* of context->dbs, until pool is gone */
   struct weft_context *context; /* owned reference */
   char *name, *label;
   const struct weft_driver *driver;
   const struct weft_dialect *dialect;
   struct weft_settings *settings;
   bool owns_settings;             /* they are retired when it closes */
-  struct weft_pool *pool;         /* NULL when closed */
+  struct weft_pool *pool;         /* NULL when closed and at rest */
   struct weft_plans plans;
   struct weft_plan *catalog, *tables; /* NULL until first used */
   struct weft_list relations;
@@ -57,8 +59,6 @@ struct weft_relation {
   struct weft_db *db;
   uint64_t hash;
   struct weft_relation_options o; /* in arena */
-  struct weft_slice found;        /* the name that is asked for: o.table or one of its alternatives */
-  uint32_t tried;                 /* alternatives asked for in vain */
   struct weft_table *table;       /* owned; .known says whether it was discovered */
   struct weft_table *last;        /* owned; what it was before it was forgotten, or NULL */
   struct weft_call *probe;        /* the discovery under way, not in a transaction */
@@ -83,8 +83,11 @@ void weft_context_report(struct weft_db *db, const struct weft_op *op, int64_t s
 int64_t weft_context_stamp(const struct weft_context *c); /* 0 when nobody listens */
 
 /* ---- call.c ---- */
-/* Marks it running. -1: the database is closed and the call has finished with that. */
-int weft_call_begin(struct weft_call *call, struct weft_db *db, struct weft_tx *tx);
+/* Marks it running. */
+void weft_call_begin(struct weft_call *call, struct weft_db *db, struct weft_tx *tx);
+/* The same for new work. -1: the database is closed and the call has finished with that. */
+int weft_call_admit(struct weft_call *call, struct weft_db *db, struct weft_tx *tx);
+int weft_call_closed(const struct weft_db *db, struct weft_error *err); /* -1, says that it is closed */
 /* Its step, now or when its transaction comes to it. */
 void weft_call_run(struct weft_call *call);
 /* Runs step again, at the place where the call is. */
@@ -125,6 +128,8 @@ const struct weft_op *weft_flight_op(const struct weft_call *call);
 /* A database of settings that the caller keeps until the context is gone (specs). */
 struct weft_db *weft_db_new(struct weft_context *c, struct weft_slice name,
                             struct weft_settings *settings, const struct weft_db_options *o);
+/* What kept the database busy has ended; closes it for good when it is to be closed. */
+void weft_db_rest(struct weft_db *db);
 int weft_query_step(struct weft_call *call, struct weft_error *err);
 
 /* ---- tx.c ---- */

@@ -52,8 +52,9 @@ struct weft_dialect {
   /* Each writes one construct; see render.h. */
   void (*list)(struct weft_renderer *r, const struct weft_expr *e);  /* x IN (one list parameter) */
   void (*path)(struct weft_renderer *r, const struct weft_expr *e, enum weft_path_as as);
-  void (*match)(struct weft_renderer *r, const struct weft_expr *e); /* LIKE ILIKE BEGINS ENDS CONTAINS */
-  /* A column beside a comparison, and the type that parameters take there; NULL: the column's name and type. */
+  void (*match)(struct weft_renderer *r, const struct weft_expr *e); /* LIKE .. CONTAINS */
+  /* A column beside a comparison, and the type that parameters take there. NULL: the column's name
+     and its own type. */
   const struct weft_column_type *(*column)(struct weft_renderer *r,
                                            const struct weft_table_column *c);
   void (*rows)(struct weft_renderer *r, const struct weft_query *verb); /* source of many inserted

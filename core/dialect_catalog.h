@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The catalog half of each dialect: how columns are found, and what their types and collations mean.
-   See dialect.h for the result's columns. */
+/* The catalog half of each dialect: how columns are found, and what their types and collations
+   mean. See dialect.h for the result's columns. */
 #ifndef WEFT_DIALECT_CATALOG_H
 #define WEFT_DIALECT_CATALOG_H
 

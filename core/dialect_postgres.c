@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* PostgreSQL. A cast written here never names a length or a precision: an explicit cast to varchar(3)
-   would cut a value silently, and a condition would then match what it should not. */
+/* PostgreSQL. A cast written here never names a length or a precision: an explicit cast to
+   varchar(3) would cut a value silently, and a condition would then match what it should not. */
 #include "dialect_catalog.h"
 #include "render.h"
 #include "semantics.h"

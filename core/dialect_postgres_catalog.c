@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One statement finds a table by schema or search path; to_regclass does what a name in a query does.
-   Columns that only newer servers have are read through to_jsonb, so that PostgreSQL 10 and later take
-   the same text. A domain is followed to its base type; its length may be set on any level. */
+/* One statement finds a table by schema or search path; to_regclass does what a name in a query
+   does. It takes PostgreSQL 12 and later; what came after that is read through to_jsonb. A domain
+   is followed to its base type; its length may be set on any level. */
 #include "dialect_catalog.h"
 
 #define RELATION                                                                                  \
@@ -14,57 +14,46 @@
 const char weft_postgres_catalog[] =
     "with recursive base as ("
     " select a.attnum, a.atttypid as typ, a.atttypmod as typmod, a.attnotnull as filled,"
-    " false as defaulted from pg_catalog.pg_attribute a join pg_catalog.pg_class c"
-    " on c.oid = a.attrelid where c.oid = " RELATION
-    " and c.relkind in ('r', 'p', 'v', 'm', 'f') and a.attnum > 0 and not a.attisdropped"
+    " false as defaulted from pg_catalog.pg_attribute a"
+    " where a.attrelid = " RELATION " and a.attnum > 0 and not a.attisdropped"
     " union all"
     " select b.attnum, t.typbasetype, case when b.typmod >= 0 then b.typmod else t.typtypmod end,"
     " b.filled or t.typnotnull, b.defaulted or t.typdefault is not null"
-    " from base b join pg_catalog.pg_type t on t.oid = b.typ where t.typtype = 'd')"
+    " from base b join pg_catalog.pg_type t on t.oid = b.typ and t.typtype = 'd'),"
+    " db as materialized (select coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c')"
+    " as provider, d.datcollate as name from pg_catalog.pg_database d"
+    " where d.datname = pg_catalog.current_database())"
     " select a.attname::text as name,"
     " pg_catalog.format_type(a.atttypid, a.atttypmod) as declared,"
     " t.oid::int8 as oid,"
     " (case when t.typcategory = 'A' then t.typelem else 0 end)::int8 as elem_oid,"
     " b.filled as not_null,"
-    " b.defaulted or (a.atthasdef and x.j ->> 'attgenerated' is distinct from 's'"
-    " and x.j ->> 'attgenerated' is distinct from 'v')"
-    " or coalesce(x.j ->> 'attidentity', '') <> '' as has_default,"
-    " coalesce(x.j ->> 'attgenerated', '') <> '' as generated,"
+    " b.defaulted or a.atthasdef and a.attgenerated = '' or a.attidentity <> '' as has_default,"
+    " a.attgenerated <> '' as generated,"
     " coalesce((select k.place from pg_catalog.pg_index i cross join lateral"
     " pg_catalog.unnest(i.indkey::int2[]) with ordinality as k(attnum, place)"
     " where i.indrelid = a.attrelid and i.indisprimary and k.attnum = a.attnum"
-    " and k.place <= coalesce((pg_catalog.to_jsonb(i) ->> 'indnkeyatts')::int, i.indnatts)),"
-    " 0)::int8 as key_position,"
+    " and k.place <= i.indnkeyatts), 0)::int8 as key_position,"
     " exists(select 1 from pg_catalog.pg_index i where i.indrelid = a.attrelid and i.indisunique"
-    " and i.indisvalid and i.indpred is null and i.indkey[0] = a.attnum"
-    " and coalesce((pg_catalog.to_jsonb(i) ->> 'indnkeyatts')::int, i.indnatts) = 1)"
+    " and i.indisvalid and i.indpred is null and i.indkey[0] = a.attnum and i.indnkeyatts = 1)"
     " as unique_alone,"
     " case when t.oid in " PLAIN " then 'binary'"
     " when t.typtype = 'e' then 'equal'"
     " when a.attcollation = 0 or t.oid = 1042 or t.typname = 'citext' or t.typcategory = 'A'"
     " then 'unknown'"
-    " when co.j ->> 'collisdeterministic' = 'false' then 'unknown'"
-    " when l.name in ('C', 'POSIX') then 'binary'"
-    " when l.provider in ('c', 'b') and pg_catalog.lower(pg_catalog.replace(l.name, '-', '')) ="
-    " 'c.utf8' then 'binary'"
-    " else 'equal' end as collation,"
+    " else (select case when not co.collisdeterministic then 'unknown'"
+    " when co.collname in ('ucs_basic', 'pg_c_utf8') then 'binary'"
+    " when case co.collprovider when 'd' then db.provider else co.collprovider::text end = 'c'"
+    " and pg_catalog.lower(pg_catalog.replace(case co.collprovider when 'd' then db.name"
+    " else co.collcollate end, '-', '')) in ('c', 'posix', 'c.utf8') then 'binary'"
+    " else 'equal' end from pg_catalog.pg_collation co, db where co.oid = a.attcollation)"
+    " end as collation,"
     " b.typmod::int8 as typmod,"
     " case when t.typtype = 'e' then 'enum' else t.typcategory::text end as kind"
     " from base b join pg_catalog.pg_type t on t.oid = b.typ and t.typtype <> 'd'"
     " join pg_catalog.pg_attribute a on a.attrelid = " RELATION " and a.attnum = b.attnum"
-    " cross join lateral (select pg_catalog.to_jsonb(a) as j) x"
-    " cross join lateral (select pg_catalog.to_jsonb(d) as j from pg_catalog.pg_database d"
-    " where d.datname = pg_catalog.current_database()) db"
-    " left join lateral (select pg_catalog.to_jsonb(c) as j from pg_catalog.pg_collation c"
-    " where c.oid = a.attcollation) co on true"
-    " cross join lateral (select"
-    " case when co.j ->> 'collprovider' = 'd' then coalesce(db.j ->> 'datlocprovider', 'c')"
-    " else coalesce(co.j ->> 'collprovider', 'c') end as provider,"
-    " case when co.j ->> 'collprovider' = 'd' then"
-    " case when coalesce(db.j ->> 'datlocprovider', 'c') = 'c' then db.j ->> 'datcollate'"
-    " else coalesce(db.j ->> 'datlocale', db.j ->> 'daticulocale') end"
-    " else coalesce(co.j ->> 'collcollate', co.j ->> 'colllocale') end as name) l"
-    " order by a.attnum";
+    " where (select c.relkind from pg_catalog.pg_class c where c.oid = " RELATION ")"
+    " in ('r', 'p', 'v', 'm', 'f') order by a.attnum";
 
 static const struct named {
   uint32_t oid;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Raw SQL is cut into just enough tokens to tell marks from text, and to see what a statement is by its
-   words. Nothing is parsed beyond that: the database does it, and what it refuses is its own error.
+/* Raw SQL is cut into just enough tokens to tell marks from text, and to see what a statement is
+   by its words. Nothing is parsed beyond that: the database does it, and what it refuses is its
+   own error.
 
    The tokens of a text, one after another, are the text. */
 #include <stdlib.h>

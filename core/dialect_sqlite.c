@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* SQLite. A list is one JSON parameter; its elements come out of json_each without affinity, so that
-   `x in (...)` applies x's affinity and collation to them exactly as `x = ?` does.
+/* SQLite. A list is one JSON parameter; its elements come out of json_each without affinity, so
+   that `x in (...)` applies x's affinity and collation to them exactly as `x = ?` does.
 
    A path whose steps are plain names and numbers is json_extract's; any other key is compared with
    json_each's key, because SQLite's path language cannot write every key and does not see through
@@ -58,7 +58,8 @@ static void plain_path(struct weft_renderer *r, const struct weft_expr *e, const
    qualified: json_each has columns called value, type, json ... */
 static void stepwise_path(struct weft_renderer *r, const struct weft_expr *e, const char *test) {
   uint32_t n = e->npath;
-  if (test) weft_buf_fmt(r->out, "(select case when weft_%u.type%s then weft_%u.value end", n, test, n);
+  if (test)
+    weft_buf_fmt(r->out, "(select case when weft_%u.type%s then weft_%u.value end", n, test, n);
   else weft_buf_fmt(r->out, "(select weft_%u.value", n);
   weft_render_lit(r, " from json_each(");
   weft_render_name(r, r->parts->table->name);
@@ -105,8 +106,8 @@ static enum weft_slot_form form_of(const struct weft_column_type *type) {
   }
 }
 
-/* Reading digits, SQLite may miss the nearest double: a fraction travels as integers that it divides,
-   which is exact because the divisors are powers of two. */
+/* Reading digits, SQLite may miss the nearest double: a fraction travels as integers that it
+   divides, which is exact because the divisors are powers of two. */
 static void list(struct weft_renderer *r, const struct weft_expr *e) {
   const struct weft_expr *right = e->kids[1];
   struct weft_typed t = weft_render_left(r, e->kids[0], right);
@@ -219,7 +220,8 @@ const struct weft_dialect weft_dialect_sqlite = {
     .match = match,
     .begin = {SAME("begin immediate"), SAME("begin deferred")},
     .catalog = weft_sqlite_catalog,
-    .tables = "select name from pragma_table_list where schema = case ?1 when '' then 'main' else ?1 end"
+    .tables = "select name from pragma_table_list"
+              " where schema = case ?1 when '' then 'main' else ?1 end"
               " and substr(name, 1, 7) <> 'sqlite_'",
     .column_type = weft_sqlite_column_type,
     .collation = weft_sqlite_collation,

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* SQLite tells no column's collation by SQL. Where the table's own text speaks of none, all are binary;
-   otherwise the catalog hands out that text and it is read here, with the lexer of raw statements. */
+/* SQLite tells no column's collation by SQL. Where the table's own text speaks of none, all are
+   binary; otherwise the catalog hands out that text and it is read here, with the lexer of raw
+   statements. */
 #include "dialect_catalog.h"
 #include "render.h"
 
-/* A rowid alias (the one INTEGER key without an index of its own) is never NULL and has a default. */
+/* A rowid alias, the one INTEGER key without an index of its own, is not NULL and has a default. */
 const char weft_sqlite_catalog[] =
     "with c as (select cid, name, type, \"notnull\" as filled, dflt_value, pk, hidden,"
     " pk = 1 and upper(type) = 'INTEGER'"
@@ -117,8 +118,8 @@ static enum weft_collation collation_named(int token, struct weft_slice piece) {
   return WEFT_COLLATE_UNKNOWN;
 }
 
-/* create table t (NAME type ... COLLATE x ..., NAME ...): definitions are parted by commas at depth 1,
-   and a table constraint never begins with a column's name before the last column has come. */
+/* create table t (NAME type ... COLLATE x ..., NAME ...): definitions are parted by commas at depth
+   1, and a table constraint never begins with a column's name before the last column has come. */
 enum weft_collation weft_sqlite_collation(struct weft_slice told, struct weft_slice name) {
   if (weft_slice_equal(told, WEFT_LIT("binary"))) return WEFT_COLLATE_BINARY;
   struct weft_slice piece;

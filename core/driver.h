@@ -84,7 +84,8 @@ struct weft_conn {
   struct weft_list link; /* the pool's */
   void *owner;           /* the pool; its call backs: */
   void (*on_open)(struct weft_conn *c, const struct weft_error *err); /* err: it is closed already */
-  void (*on_room)(struct weft_conn *c);  /* an operation ended; maybe idle now */
+  void (*on_ended)(struct weft_conn *c); /* an operation is off the connection; its done comes next */
+  void (*on_room)(struct weft_conn *c);  /* after done: others may have their turn */
   void (*on_reset)(struct weft_conn *c, bool ok);
   void (*on_lost)(struct weft_conn *c, struct weft_list *replay, const struct weft_error *err);
       /* replay: reads that may run again elsewhere; the owner resubmits or fails them */
@@ -140,8 +141,8 @@ void weft_conn_opened(struct weft_conn *c, const struct weft_error *err);
    until the first byte goes out (then SENT and sent_at again): an operation that was never sent has no
    unknown outcome. */
 void weft_conn_take(struct weft_conn *c, struct weft_op *op);
-/* The end of op: unlinks it, measures its plan, calls on_room, then done. rows is handed over. Both may
-   submit to c again before this returns; the connection is never closed inside. */
+/* The end of op: unlinks it, measures its plan, calls on_ended, done, on_room. rows is handed over. Each
+   may submit to c again before this returns; the connection is never closed inside. */
 void weft_conn_finish(struct weft_conn *c, struct weft_op *op, struct weft_rows *rows,
                       const struct weft_error *err);
 /* The end of an aborted operation on a shared connection, whose answer is still to come; and when that

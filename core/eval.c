@@ -140,6 +140,14 @@ static enum weft_truth binary(const struct scope *s, enum weft_expr_kind kind,
   return left_side(s, kind, left, right, &a) ? meet(s, kind, &a.o, b) : WEFT_UNKNOWABLE;
 }
 
+/* Two integers of an integer column that differ. Lists of keys are long and mostly that. */
+static bool other_integer(const struct weft_operand *x, struct weft_value v) {
+  const struct weft_column_type *type = &x->column->type;
+  if (type->type != WEFT_INT || x->v.type != WEFT_INT || v.type != WEFT_INT) return false;
+  int64_t top = type->size == 2 ? INT16_MAX : type->size == 4 ? INT32_MAX : INT64_MAX;
+  return x->v.u.i != v.u.i && v.u.i <= top && v.u.i >= -top - 1;
+}
+
 /* x = any element: the first that is equal settles it. An empty list holds nothing, NULL included.
  */
 static enum weft_truth in_list(const struct scope *s, const struct weft_expr *e) {
@@ -149,8 +157,10 @@ static enum weft_truth in_list(const struct scope *s, const struct weft_expr *e)
     return WEFT_UNKNOWABLE;
   const struct weft_array *list = right->value.u.array;
   enum weft_truth t = WEFT_FALSE;
-  for (uint32_t i = 0; i < list->n && t != WEFT_TRUE; i++)
+  for (uint32_t i = 0; i < list->n && t != WEFT_TRUE; i++) {
+    if (other_integer(&x.o, list->v[i])) continue;
     t = settle(WEFT_TRUE, t, meet(s, WEFT_E_EQ, &x.o, (struct weft_operand){.v = list->v[i]}));
+  }
   return t;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Trees are built bottom up and never changed, so a node knows the depth below it. Folding happens
-   here and nowhere else: whoever walks a finished tree meets TRUE and FALSE only at its root, no NULL
-   beside a comparison, and no NULL inside a list. */
+   here and nowhere else: whoever walks a finished tree meets TRUE and FALSE only at its root, no
+   NULL beside a comparison, and no NULL inside a list. */
 #include "expr.h"
 
 #include "hash.h"

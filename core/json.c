@@ -418,3 +418,14 @@ void weft_json_rows(struct weft_buf *out, const struct weft_rows *rows) {
   }
   weft_buf_char(out, ']');
 }
+
+bool weft_json_valid(struct weft_slice text) {
+  struct weft_json_reader r;
+  struct weft_error err;
+  int event;
+  weft_json_reader_init(&r, text);
+  do event = weft_json_read(&r, &err);
+  while (event > WEFT_JSON_END);
+  weft_json_reader_release(&r);
+  return event == WEFT_JSON_END;
+}

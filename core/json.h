@@ -38,6 +38,9 @@ void weft_json_reader_release(struct weft_json_reader *r);
 /* The next event, or -1 with WEFT_TYPE and the offset in the message. */
 int weft_json_read(struct weft_json_reader *r, struct weft_error *err);
 
+/* Whole text is one JSON value. */
+bool weft_json_valid(struct weft_slice text);
+
 /* Writing. Strings that are not UTF-8 are written with U+FFFD for each wrong byte. */
 void weft_json_string(struct weft_buf *out, struct weft_slice s);
 /* One cell as JSON: decimals as numbers, json as its text, bytes as base64, times as strings, NaN and

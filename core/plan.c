@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A plan is rendered from a skeleton of the query that first had its shape, and keeps it: to tell equal
-   hashes from equal shapes, and to hold no value of anybody's. Its sources are the walk of that
-   skeleton, so any query of the shape can be walked to fill its slots. */
+/* A plan is rendered from a skeleton of the query that first had its shape, and keeps it: to tell
+   equal hashes from equal shapes, and to hold no value of anybody's. Its sources are the walk of
+   that skeleton, so any query of the shape can be walked to fill its slots. */
 #include <stdlib.h>
 
 #include "plan.h"
@@ -160,4 +160,31 @@ struct weft_plan *weft_plan_raw(const struct weft_dialect *d, struct weft_slice 
   if (sql.n > LONG_TEXT) p->flags |= WEFT_PLAN_VOLATILE;
   p->bytes = plan_bytes(p);
   return p;
+}
+
+void weft_plan_present(const struct weft_plan *p, struct weft_columns *columns) {
+  columns->presented = true;
+  for (uint32_t i = 0; p->table && i < columns->n; i++) {
+    int at = weft_table_column(p->table, columns->v[i].name);
+    if (at >= 0) columns->v[i].as = p->table->columns[at].as;
+  }
+}
+
+bool weft_plan_aggregate(const struct weft_plan *p, uint32_t i, struct weft_column_type *out) {
+  char scratch[512];
+  struct weft_arena arena;
+  struct weft_parts parts;
+  const struct weft_expr *e = NULL;
+  if (!p->query || !p->table) return false;
+  weft_arena_init(&arena, scratch, sizeof scratch);
+  weft_query_parts(p->query, &arena, &parts);
+  if (parts.verb && parts.verb->clause == WEFT_C_AGGREGATE) e = i ? NULL : parts.verb->items[0].expr;
+  else if (!parts.verb && i < parts.nselect) e = parts.select[i].expr;
+  int at = -1;
+  if (e && e->kind >= WEFT_E_SUM && e->kind <= WEFT_E_MAX && e->kids[0]->kind == WEFT_E_COLUMN)
+    at = weft_table_column(p->table, e->kids[0]->name);
+  if (at >= 0) *out = p->table->columns[at].type;
+  if (at >= 0 && e->kind == WEFT_E_AVG) out->scale = -1;
+  weft_arena_release(&arena);
+  return at >= 0 && out->type == WEFT_DECIMAL;
 }

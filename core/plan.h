@@ -93,6 +93,13 @@ uint32_t weft_plan_runs(const struct weft_plan *p, const struct weft_query *q);
 int weft_plan_bind(const struct weft_plan *p, const struct weft_query *q, struct weft_arena *arena,
                    struct weft_value *params, struct weft_error *err);
 
+/* Tells columns of a result of p how its table presents them (weft_column.as), once. */
+void weft_plan_present(const struct weft_plan *p, struct weft_columns *columns);
+
+/* The type of result column i where it is an aggregate of a decimal column, for databases that do not
+   tell; false for anything else. A mean has more digits than its column: its scale is -1. */
+bool weft_plan_aggregate(const struct weft_plan *p, uint32_t i, struct weft_column_type *out);
+
 void weft_plan_measured(struct weft_plan *p, int64_t ns);
 
 /* The one value to bind for a slot of the JSON, JOINED and SPANS forms: TEXT or BYTES in arena.

@@ -156,8 +156,8 @@ static void powers(struct weft_buf *out, int exponent, int pieces) {
   }
 }
 
-/* f as [mantissa, three divisors, two factors], all of them integers below 2^63 and all but the first
-   powers of two, so that every step is exact. */
+/* f as [mantissa, three divisors, two factors], all of them integers below 2^63 and all but the
+   first powers of two, so that every step is exact. */
 static int real(const struct weft_slot *slot, struct weft_buf *out, double f,
                 struct weft_error *err) {
   if (isnan(f)) return refuse(slot, "NaN", err);
@@ -189,7 +189,8 @@ static int element(const struct weft_slot *slot, struct weft_buf *out, struct we
     case WEFT_INT: weft_buf_int(out, v.u.i); return 0;
     case WEFT_FLOAT: return real(slot, out, v.u.f, err);
     case WEFT_DECIMAL:
-      if (weft_decimal_to_int(v.u.dec, &i)) return real(slot, out, weft_decimal_to_float(v.u.dec), err);
+      if (weft_decimal_to_int(v.u.dec, &i))
+        return real(slot, out, weft_decimal_to_float(v.u.dec), err);
       weft_buf_int(out, i);
       return 0;
     case WEFT_BYTES: return refuse(slot, "bytes", err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Two maps into one list, least recently used first. A plan is in exactly one map and holds the key:
-   its shape, or the user's own text. Two shapes of one hash take turns in one place. */
+/* Two maps into one list, least recently used first. A plan is in exactly one map and holds the
+   key: its shape, or the user's own text. Two shapes of one hash take turns in one place. */
 #include "plan.h"
 
 void weft_plans_init(struct weft_plans *c, const struct weft_dialect *d, size_t limit) {
@@ -90,8 +90,8 @@ static int check_raw(const struct weft_plan *p, uint32_t n, bool allow_control,
                      struct weft_error *err) {
   if (p->flags & WEFT_PLAN_CONTROL && !allow_control)
     return weft_fail(err, WEFT_USAGE,
-                     "this statement changes the session or its transaction: use transaction, session "
-                     "or script");
+                     "this statement changes the session or its transaction: use transaction, "
+                     "session or script");
   if (p->nslots == n) return 0;
   return weft_fail(err, WEFT_USAGE, "the statement takes %u parameters, not %u", p->nslots, n);
 }

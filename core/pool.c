@@ -42,6 +42,11 @@ void pool_wants(struct weft_pool *p) {
   else weft_loop_release(p->loop);
 }
 
+void pool_serve(struct weft_pool *p) {
+  if (p->file) writers_grant(p);
+  wait_dispatch(p);
+}
+
 static void flush_dirty(struct weft_hook *hook) {
   struct weft_pool *p = WEFT_CONTAINER(hook, struct weft_pool, flush);
   pool_enter(p);
@@ -117,6 +122,7 @@ void weft_pool_close(struct weft_pool *p, int64_t grace_ns) {
       place_close(place);
   }
   wait_fail_all(p, &err, true);
+  pool_serve(p); /* other pools' writers */
   if (grace_ns > 0) {
     p->grace_at = weft_loop_now(p->loop) + grace_ns;
     time_note(p, p->grace_at);
@@ -259,7 +265,7 @@ void weft_pool_abort(struct weft_op *op, enum weft_kind why) {
     if (why == WEFT_TIMEOUT)
       pool_end_op(op, why, "the time was over before a connection became free");
     else pool_end_op(op, why, "%s", weft_kind_name(why));
-    wait_dispatch(p);
+    pool_serve(p);
   }
   pool_leave(p);
 }
@@ -362,7 +368,7 @@ void weft_lease_release(struct weft_lease *lease) {
     lease->pool = p;
     wait_leave_lease(lease);
     lease->pool = NULL;
-    wait_dispatch(p);
+    pool_serve(p);
   } else if (c) {
     struct place *place = c->owner;
     place->lease = NULL;
@@ -371,6 +377,7 @@ void weft_lease_release(struct weft_lease *lease) {
       abort_rest(place);
     }
     if (place->state == PLACE_CLEANING) place_clean(place);
+    pool_serve(p);
   }
   pool_leave(p);
 }

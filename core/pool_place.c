@@ -62,7 +62,7 @@ static void connect_failed(struct weft_pool *p, const struct weft_error *why) {
   tell(p, WEFT_POOL_CONNECT, &err);
   bool others = p->count[PLACE_EMPTY] + p->count[PLACE_CLOSING] < p->o.max;
   if (!others) wait_fail_all(p, &err, false);
-  wait_dispatch(p);
+  pool_serve(p);
 }
 
 static void make_idle(struct place *place);
@@ -78,6 +78,7 @@ static void opened(struct weft_conn *c, const struct weft_error *err) {
     connect_failed(p, err);
   } else {
     place->conn = c;
+    c->on_ended = place_ended;
     c->on_room = place_room;
     c->on_reset = place_reset;
     c->on_lost = place_lost;
@@ -94,6 +95,7 @@ static void opened(struct weft_conn *c, const struct weft_error *err) {
     }
     tell(p, WEFT_POOL_CONNECT, NULL);
     make_idle(place);
+    pool_serve(p);
   }
   pool_leave(p);
 }
@@ -129,9 +131,8 @@ void place_overdue(struct place *place) {
 /* ---- between two uses ---- */
 
 static void give_up_writer(struct place *place) {
-  if (!place->writer) return;
+  if (place->writer) writers_free(place->pool);
   place->writer = false;
-  writers_release(place->pool);
 }
 
 static void make_idle(struct place *place) {
@@ -148,7 +149,6 @@ static void make_idle(struct place *place) {
   place->quick = false; /* not before: it says how the old state was counted */
   if (p->o.idle_ns > 0) time_note(p, c->used_at + p->o.idle_ns);
   give_up_writer(place);
-  wait_dispatch(p);
 }
 
 /* Outlives its place when the driver is still busy with it while the connection is closed. */
@@ -173,6 +173,7 @@ static void rolled_back(struct weft_op *op, struct weft_rows *rows, const struct
     if (failed || place->conn->tx != WEFT_TX_NONE) place_close(place);
     else place_clean(place);
   }
+  pool_serve(p);
   pool_leave(p);
 }
 
@@ -224,6 +225,7 @@ void place_reset(struct weft_conn *c, bool ok) {
     if (ok) place_clean(place);
     else place_close(place);
   }
+  pool_serve(p);
   pool_leave(p);
 }
 
@@ -233,18 +235,14 @@ static bool awaits_aborted(const struct weft_conn *c) {
   return false;
 }
 
-void place_room(struct weft_conn *c) {
+void place_ended(struct weft_conn *c) {
   struct place *place = c->owner;
   struct weft_pool *p = place->pool;
   pool_enter(p);
   switch (place->state) {
   case PLACE_SHARED:
-    if (c->inflight + c->dropped == 0) {
-      make_idle(place);
-    } else {
-      if (c->dropped == 0) place->limit_at = place->dropped_at = 0;
-      if (p->nquick > 0) wait_dispatch(p);
-    }
+    if (c->inflight + c->dropped == 0) make_idle(place);
+    else if (c->dropped == 0) place->limit_at = place->dropped_at = 0;
     break;
   case PLACE_ALONE:
     if (c->inflight == 0) place_clean(place);
@@ -257,6 +255,13 @@ void place_room(struct weft_conn *c) {
     break;
   default: break;
   }
+  pool_leave(p);
+}
+
+void place_room(struct weft_conn *c) {
+  struct weft_pool *p = ((struct place *)c->owner)->pool;
+  pool_enter(p);
+  pool_serve(p);
   pool_leave(p);
 }
 
@@ -274,6 +279,15 @@ struct place *place_idle(struct weft_pool *p) {
 }
 
 /* ---- closing ---- */
+
+static void lease_lost(struct place *place, const struct weft_error *err) {
+  struct weft_lease *lease = place->lease;
+  place->lease = NULL;
+  if (!lease) return;
+  lease->conn = NULL;
+  lease->pool = NULL;
+  if (lease->lost) lease->lost(lease, err);
+}
 
 static void close_now(struct place *place) {
   struct weft_pool *p = place->pool;
@@ -294,6 +308,10 @@ static void close_now(struct place *place) {
   weft_list_remove(&place->dirty);
   place_set(place, PLACE_EMPTY);
   give_up_writer(place);
+  if (!place->lease) return;
+  struct weft_error err; /* nothing was in flight: nobody has told its holder */
+  weft_fail(&err, p->closing ? WEFT_CLOSED : WEFT_DISCONNECT, "the connection was closed");
+  lease_lost(place, &err);
 }
 
 void place_close(struct place *place) {
@@ -307,7 +325,7 @@ void place_close(struct place *place) {
     return;
   }
   close_now(place);
-  wait_dispatch(p);
+  pool_serve(p);
 }
 
 void place_run_close(struct weft_hook *hook) {
@@ -319,7 +337,7 @@ void place_run_close(struct weft_hook *hook) {
     if (place->conn->calls > 0) weft_loop_defer(p->loop, &p->close);
     else close_now(place);
   }
-  wait_dispatch(p);
+  pool_serve(p);
   pool_leave(p);
 }
 
@@ -345,19 +363,13 @@ static void replay(struct weft_pool *p, struct weft_op *op, const struct weft_er
 void place_lost(struct weft_conn *c, struct weft_list *ops, const struct weft_error *err) {
   struct place *place = c->owner;
   struct weft_pool *p = place->pool;
-  struct weft_lease *lease = place->lease;
   bool idle = place->state == PLACE_IDLE;
   pool_enter(p);
-  place->lease = NULL;
   place_close(place); /* its call back is on the stack: later */
   if (!p->closing && !idle) tell(p, WEFT_POOL_DISCONNECT, err);
   if (!weft_list_empty(ops)) tell(p, WEFT_POOL_RETRY, err);
   for (struct weft_list *at; (at = weft_list_take(ops));)
     replay(p, WEFT_CONTAINER(at, struct weft_op, link), err);
-  if (lease) {
-    lease->conn = NULL;
-    lease->pool = NULL;
-    if (lease->lost) lease->lost(lease, err);
-  }
+  lease_lost(place, err);
   pool_leave(p);
 }

@@ -90,15 +90,18 @@ void pool_end_lease(struct weft_lease *lease, const struct weft_error *err);
 void pool_run(struct place *place, struct weft_op *op);
 void pool_grant(struct place *place, struct weft_lease *lease);
 void pool_flush_later(struct place *place);
+void pool_serve(struct weft_pool *p); /* gives what has become free to those who wait */
 void pool_wants(struct weft_pool *p); /* keeps the loop alive while something is under way */
 
 /* pool_place.c */
 void place_set(struct place *place, enum place_state state);
 void place_open(struct weft_pool *p);
 void place_close(struct place *place);    /* at once, or as soon as it may be */
-void place_clean(struct place *place);    /* rolls back and resets as needed, then makes it idle */
+void place_clean(struct place *place);    /* rolls back and resets as needed, then makes it idle; the
+                                              caller serves who waits */
 void place_lost(struct weft_conn *c, struct weft_list *replay, const struct weft_error *err);
 void place_reset(struct weft_conn *c, bool ok);
+void place_ended(struct weft_conn *c);
 void place_room(struct weft_conn *c);
 void place_overdue(struct place *place);  /* its limit has passed while opening */
 void place_run_close(struct weft_hook *hook);
@@ -126,7 +129,8 @@ struct file *writers_file(struct weft_writers *w, struct weft_slice key);
 /* True: the place is taken for op (lease); false: it was queued. */
 bool writers_take_op(struct weft_pool *p, struct weft_op *op);
 bool writers_take_lease(struct weft_pool *p, struct weft_lease *lease);
-void writers_release(struct weft_pool *p);
+void writers_free(struct weft_pool *p);  /* the place is nobody's */
+void writers_grant(struct weft_pool *p); /* to the next, if it is nobody's */
 struct weft_list *writers_ops(struct weft_pool *p);    /* waiting, of all pools */
 struct weft_list *writers_leases(struct weft_pool *p);
 uint64_t *writers_tickets(struct weft_writers *w);

@@ -215,7 +215,7 @@ void time_due(void *pool) {
     p->grace_at = 0;
     for (uint32_t i = 0; i < p->o.max; i++) place_close(&p->place[i]);
   }
-  wait_dispatch(p);
+  pool_serve(p);
   time_note(p, next_time(p));
   pool_leave(p);
 }

@@ -90,7 +90,7 @@ void wait_leave_op(struct weft_op *op) {
   bool writer = op->flags & WEFT_OP_WRITER;
   unqueue_op(op);
   op->flags &= ~(uint32_t)WEFT_OP_WRITER;
-  if (writer) writers_release(p);
+  if (writer) writers_free(p);
   pool_wants(p);
 }
 
@@ -105,7 +105,7 @@ void wait_leave_lease(struct weft_lease *lease) {
   if (at_writers(lease)) p->nwriters--;
   else p->nleases--;
   lease->writer = false;
-  if (writer) writers_release(p);
+  if (writer) writers_free(p);
   pool_wants(p);
 }
 
@@ -145,6 +145,7 @@ static void fail_leases(struct weft_pool *p, struct weft_list *queue, const stru
   }
 }
 
+/* May free the place of the writer; the caller serves who waits. */
 void wait_fail_all(struct weft_pool *p, const struct weft_error *err, bool writers) {
   struct weft_error why = *err;
   if (writers && p->file) { /* first: who leaves the place would hand it to them */

@@ -100,9 +100,10 @@ static void grant(struct file *f) {
   }
 }
 
-void writers_release(struct weft_pool *p) {
+void writers_free(struct weft_pool *p) { p->file->taken = false; }
+
+void writers_grant(struct weft_pool *p) {
   struct file *f = p->file;
-  f->taken = false;
   if (f->granting) return; /* a short write gave the place back inside: no recursion */
   f->granting = true;
   while (!f->taken && !(weft_list_empty(&f->ops) && weft_list_empty(&f->leases))) grant(f);

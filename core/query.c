@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A clause is one malloc: the struct, then the first bytes of its arena. The chain owns itself through
-   prev; the root alone owns the table. A shape is final at weft_query_end and mixes in the shape
-   below, so that two chains of equal shape have equal shapes at every step. NOTEs are no part of it. */
+/* A clause is one malloc: the struct, then the first bytes of its arena. The chain owns itself
+   through prev; the root alone owns the table. A shape is final at weft_query_end and mixes in the
+   shape below, so that two chains of equal shape have equal shapes at every step. NOTEs are no
+   part of it. */
 #include "query.h"
 
 #include <stdlib.h>

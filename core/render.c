@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Expressions as SQL. Values never become text: each is a slot, numbered as it is written. Every name
-   is quoted. What databases write differently goes through the dialect's hooks. */
+/* Expressions as SQL. Values never become text: each is a slot, numbered as it is written. Every
+   name is quoted. What databases write differently goes through the dialect's hooks. */
 #include "render.h"
 
 #include <stdarg.h>
@@ -296,7 +296,7 @@ static void member(struct weft_renderer *r, const struct weft_expr *e) {
   weft_render_operand(r, e->kids[1]);
 }
 
-/* Databases limit how deep a chain of operators may nest: a long one is written as a balanced tree. */
+/* Databases limit how deep a chain of operators nests: a long one is written as a balanced tree. */
 static void chain(struct weft_renderer *r, const struct weft_expr *const *kids, uint32_t n,
                   const char *word) {
   enum { FLAT = 50 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The renderer's inside, for render*.c and the dialects' hooks. A renderer writes one plan: text goes
-   to out, parameters become slots in the order in which they are written. Failure is sticky: write
-   freely, the caller asks once. */
+/* The renderer's inside, for render*.c and the dialects' hooks. A renderer writes one plan: text
+   goes to out, parameters become slots in the order in which they are written. Failure is sticky:
+   write freely, the caller asks once. */
 #ifndef WEFT_RENDER_H
 #define WEFT_RENDER_H
 

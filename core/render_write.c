@@ -54,6 +54,9 @@ static void assignment(struct weft_renderer *r, const struct weft_item *it) {
   const struct weft_table_column *c = weft_render_column(r, it->name);
   weft_render_name(r, it->name);
   weft_render_lit(r, " = ");
+  if (it->expr->kind == WEFT_E_LIST)
+    weft_render_fail(r, WEFT_USAGE, "column '%.*s' is given a list; weft.array makes an array",
+                     it->name.n > 80 ? 80 : (int)it->name.n, it->name.p);
   weft_render_right(r, it->expr, (struct weft_typed){c ? &c->type : NULL, c});
 }
 
@@ -89,8 +92,9 @@ static void conflict(struct weft_renderer *r, const struct weft_query *verb) {
     non = t->nkey;
   }
   if (!non)
-    weft_render_fail(r, WEFT_USAGE, "upsert into %.*s needs { on = column }: no primary key is known",
-                     (int)t->name.n, t->name.p);
+    weft_render_fail(r, WEFT_USAGE,
+                     "upsert into %.*s needs { on = column }: no primary key is known",
+                     t->name.n > 80 ? 80 : (int)t->name.n, t->name.p);
   weft_render_lit(r, " on conflict (");
   name_list(r, on, non);
   weft_render_lit(r, ")");
@@ -155,8 +159,9 @@ static void which(struct weft_renderer *r, const char *word) {
     return;
   }
   if (!t->nkey) {
-    weft_render_fail(r, WEFT_USAGE, "%s with a limit needs a primary key, and none of %.*s is known",
-                     word, t->name.n > 80 ? 80 : (int)t->name.n, t->name.p);
+    weft_render_fail(r, WEFT_USAGE,
+                     "%s with a limit needs a primary key, and none of %.*s is known", word,
+                     t->name.n > 80 ? 80 : (int)t->name.n, t->name.p);
     return;
   }
   struct weft_slice *key = weft_arena_alloc(r->arena, t->nkey * sizeof *key);

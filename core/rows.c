@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "decimal.h"
+#include "json.h"
 
 enum {
   SMALL = 1024,         /* the usual block: a look-up by key with its text */
@@ -20,6 +21,7 @@ struct weft_columns *weft_columns_new(const struct weft_column *v, uint32_t n) {
   size_t text = 0;
   for (uint32_t i = 0; i < n; i++) text += v[i].name.n + 1;
   struct weft_columns *c = weft_alloc(sizeof *c + n * sizeof *v + text);
+  c->presented = false;
   c->refs = 1;
   c->n = n;
   char *at = (char *)(c->v + n);
@@ -157,6 +159,9 @@ struct weft_value weft_value_present(struct weft_value v, uint32_t as,
     return v;
   case WEFT_AS_NUMBER:
     return v.type == WEFT_DECIMAL ? weft_float(weft_decimal_to_float(v.u.dec)) : v;
+  case WEFT_AS_JSON:
+    if (weft_is_text(v) && weft_json_valid(weft_slice(v.u.s, v.n))) v.type = WEFT_JSON;
+    return v;
   case WEFT_AS_EPOCH:
   case WEFT_AS_US: break;
   default: return v;

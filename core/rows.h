@@ -22,6 +22,7 @@ struct weft_column {
 
 struct weft_columns {
   int refs; /* atomic */
+  bool presented; /* their as was set, see weft_plan_present */
   uint32_t n;
   struct weft_column v[];
 };
@@ -70,7 +71,8 @@ enum weft_as {
   WEFT_AS_STRING, /* decimals and integers as text */
   WEFT_AS_NUMBER, /* decimals as doubles */
   WEFT_AS_EPOCH,  /* times as seconds: an integer when whole, else a float; infinities stay text */
-  WEFT_AS_US      /* times as integer microseconds */
+  WEFT_AS_US,     /* times as integer microseconds */
+  WEFT_AS_JSON    /* text that holds valid JSON as JSON */
 };
 enum { WEFT_PRESENT_TEXT = 80 };
 /* v as as asks, for Lua and JSON alike; v itself where as means nothing for its type. Text that the

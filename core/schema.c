@@ -6,6 +6,7 @@
    waits for it is in relation->waiting. A call inside a transaction asks on its own connection: the
    table may exist only there, and the pool may have no other connection. A table that turns out to be
    what it was keeps its identity, so that plans stay good. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -86,9 +87,13 @@ static int apply_model(const struct weft_relation *r, struct weft_table_column *
     const struct weft_override *o = &r->o.overrides[i];
     int at = model_column(r, c, n, o->name, "columns", err);
     if (at < 0) return -1;
-    if (o->type != WEFT_ANY) c[at].type.type = o->type;
+    if (o->as == WEFT_AS_JSON) c[at].type.type = WEFT_JSON;
     c[at].as = o->as;
     c[at].lazy = o->lazy;
+  }
+  for (uint32_t i = 0; i < n; i++) {
+    if (c[i].type.type == WEFT_DECIMAL && !c[i].as) c[i].as = r->o.decimals;
+    if (c[i].type.type == WEFT_TIMESTAMP) c[i].type.zone_utc = r->o.zone_utc;
   }
   for (uint32_t i = 0; i < n && r->o.nkey; i++) c[i].key = 0;
   for (uint32_t i = 0; i < r->o.nkey; i++) {
@@ -111,7 +116,8 @@ static bool same_column(const struct weft_table_column *a, const struct weft_tab
 }
 
 static bool same_table(const struct weft_table *a, const struct weft_table *b) {
-  if (!a || !a->known || a->ncolumns != b->ncolumns) return false;
+  if (!a || !a->known || a->ncolumns != b->ncolumns || !weft_slice_equal(a->name, b->name))
+    return false;
   for (uint32_t i = 0; i < a->ncolumns; i++)
     if (!same_column(&a->columns[i], &b->columns[i])) return false;
   return true;
@@ -130,7 +136,15 @@ static void publish(struct weft_relation *r, struct weft_table *t) {
   weft_table_unref(old);
 }
 
-static int learn(struct weft_relation *r, const struct weft_rows *rows, struct weft_error *err) {
+/* The name that is asked for: slot counts the alternatives asked for in vain. */
+static struct weft_slice asked_for(const struct weft_call *call) {
+  const struct weft_relation_options *o = &call->relation->o;
+  return call->slot ? o->alternatives[call->slot - 1] : o->table;
+}
+
+static int learn(const struct weft_call *call, const struct weft_rows *rows,
+                 struct weft_error *err) {
+  struct weft_relation *r = call->relation;
   if (rows->ncols < CATALOG_COLUMNS)
     return weft_fail(err, WEFT_INTERNAL, "the catalog of %s has %u columns", r->db->label,
                      (unsigned)rows->ncols);
@@ -138,7 +152,7 @@ static int learn(struct weft_relation *r, const struct weft_rows *rows, struct w
   for (uint32_t i = 0; i < rows->nrows; i++)
     read_column(r->db->dialect, weft_rows_row(rows, i), &c[i]);
   int status = apply_model(r, c, rows->nrows, err);
-  if (status == 0) publish(r, weft_table_new(r->o.schema, r->found, c, rows->nrows));
+  if (status == 0) publish(r, weft_table_new(r->o.schema, asked_for(call), c, rows->nrows));
   free(c);
   return status;
 }
@@ -155,9 +169,10 @@ static void ask(struct weft_call *call, struct weft_plan *plan,
                 void (*answered)(struct weft_call *, struct weft_rows *,
                                  const struct weft_error *)) {
   const struct weft_relation_options *o = &call->relation->o;
+  struct weft_slice table = asked_for(call);
   struct weft_value *params = weft_arena_alloc(&call->arena, 2 * sizeof *params);
   params[0] = weft_text(o->schema.p ? o->schema.p : "", o->schema.n);
-  params[1] = weft_text(call->relation->found.p, call->relation->found.n);
+  params[1] = weft_text(table.p, table.n);
   call->op.plan = plan;
   call->op.params = params;
   call->op.nparams = plan->nslots;
@@ -212,6 +227,14 @@ static void tables_answered(struct weft_call *call, struct weft_rows *rows,
 }
 
 static void catalog_answered(struct weft_call *call, struct weft_rows *rows,
+                             const struct weft_error *failure);
+
+static void ask_catalog(struct weft_call *call) {
+  struct weft_db *db = call->db;
+  ask(call, catalog_plan(&db->catalog, db->dialect, db->dialect->catalog, 2), catalog_answered);
+}
+
+static void catalog_answered(struct weft_call *call, struct weft_rows *rows,
                              const struct weft_error *failure) {
   struct weft_relation *r = call->relation;
   struct weft_db *db = r->db;
@@ -221,18 +244,17 @@ static void catalog_answered(struct weft_call *call, struct weft_rows *rows,
   } else if (call == r->probe && r->again) {
     r->again = false;
     weft_rows_unref(rows);
-    ask(call, catalog_plan(&db->catalog, db->dialect, db->dialect->catalog, 2), catalog_answered);
-  } else if (rows->nrows == 0 && r->tried < r->o.nalternatives) {
-    r->found = r->o.alternatives[r->tried++];
+    ask_catalog(call);
+  } else if (rows->nrows == 0 && call->slot < r->o.nalternatives) {
+    call->slot++;
     weft_rows_unref(rows);
-    ask(call, catalog_plan(&db->catalog, db->dialect, db->dialect->catalog, 2), catalog_answered);
+    ask_catalog(call);
   } else if (rows->nrows == 0) {
-    r->found = r->o.table;
-    r->tried = 0;
+    call->slot = 0;
     weft_rows_unref(rows);
     ask(call, catalog_plan(&db->tables, db->dialect, db->dialect->tables, 1), tables_answered);
   } else {
-    int status = learn(r, rows, &err);
+    int status = learn(call, rows, &err);
     weft_rows_unref(rows);
     settle(call, status ? &err : NULL);
   }
@@ -249,8 +271,8 @@ void weft_schema_discover(struct weft_call *call) {
   struct weft_error err;
   struct weft_call *asking = call;
   if (!call->tx) {
-    if (db->closed) {
-      weft_fail(&err, WEFT_CLOSED, "database '%s' is closed", db->name);
+    if (!db->pool) {
+      weft_call_closed(db, &err);
       weft_call_end(call, NULL, &err);
       return;
     }
@@ -264,7 +286,8 @@ void weft_schema_discover(struct weft_call *call) {
     weft_call_begin(asking, db, NULL);
     asking->relation = r;
   }
-  ask(asking, catalog_plan(&db->catalog, db->dialect, db->dialect->catalog, 2), catalog_answered);
+  asking->slot = 0;
+  ask_catalog(asking);
 }
 
 static int discover_step(struct weft_call *call, struct weft_error *err) {
@@ -275,7 +298,7 @@ static int discover_step(struct weft_call *call, struct weft_error *err) {
 }
 
 void weft_db_discover(struct weft_relation *r, struct weft_call *call) {
-  if (weft_call_begin(call, r->db, NULL)) return;
+  if (weft_call_admit(call, r->db, NULL)) return;
   call->relation = r;
   call->step = discover_step;
   weft_call_run(call);
@@ -338,7 +361,9 @@ bool weft_schema_is_ddl(struct weft_slice t) {
   size_t at = skip_blank(t, 0);
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
     size_t n = strlen(words[i]);
-    if (at < t.n && t.n - at > n && strncasecmp(t.p + at, words[i], n) == 0) return true;
+    if (at >= t.n || t.n - at <= n || strncasecmp(t.p + at, words[i], n) != 0) continue;
+    char next = t.p[at + n];
+    if (next != '_' && !isalnum((unsigned char)next)) return true;
   }
   return false;
 }

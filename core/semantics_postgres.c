@@ -15,7 +15,6 @@ enum oid {
   OID_FLOAT4 = 700,
   OID_BPCHAR = 1042,
   OID_VARCHAR = 1043,
-  OID_TIMETZ = 1266,
   NAME_BYTES = 64
 };
 
@@ -99,7 +98,7 @@ static enum weft_relation compare_array(const struct weft_table_column *c,
 static enum weft_relation compare_values(const struct weft_table_column *c, enum weft_type type,
                                          uint32_t oid, struct weft_value a, struct weft_value b) {
   if (type == WEFT_DECIMAL) return compare_numeric(a, b);
-  if (a.type != type || b.type != type || oid == OID_TIMETZ) return WEFT_R_UNKNOWN;
+  if (a.type != type || b.type != type) return WEFT_R_UNKNOWN;
   switch (type) {
   case WEFT_BOOL:
   case WEFT_INT:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A table lives in one arena; its columns are sorted as the database has them. Ids are never reused,
-   so that a shape that mixes one in cannot meet another version of the table. */
+/* A table lives in one arena; its columns are sorted as the database has them. Ids are never
+   reused, so that a shape that mixes one in cannot meet another version of the table. */
 #include "table.h"
 
 #include <stdlib.h>

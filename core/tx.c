@@ -154,6 +154,7 @@ static void give_back(struct weft_tx *tx) {
   if (tx->granted) weft_live_add(&weft_live_counts.leases, -1);
   tx->granted = false;
   weft_lease_release(&tx->lease);
+  weft_db_rest(tx->db);
   weft_tx_unref(tx);
 }
 
@@ -179,6 +180,7 @@ static void granted(struct weft_lease *lease, const struct weft_error *err) {
   lose(tx, err);
   tx->leased = false;
   send(tx);
+  weft_db_rest(tx->db);
   weft_tx_unref(tx);
 }
 
@@ -192,8 +194,8 @@ static void lost(struct weft_lease *lease, const struct weft_error *err) {
 
 static void acquire(struct weft_tx *tx) {
   struct weft_error err;
-  if (!tx->db->pool) {
-    weft_fail(&err, WEFT_CLOSED, "database '%s' is closed", tx->db->name);
+  if (tx->db->closed) {
+    weft_call_closed(tx->db, &err);
     lose(tx, &err);
     return;
   }
@@ -203,6 +205,7 @@ static void acquire(struct weft_tx *tx) {
   tx->lease.granted = granted;
   tx->lease.lost = lost;
   tx->leased = true;
+  tx->db->busy++;
   weft_tx_ref(tx);
   weft_pool_lease(tx->db->pool, &tx->lease);
 }
@@ -370,16 +373,19 @@ void weft_tx_leave(struct weft_tx *tx, struct weft_call *call) {
 
 /* Gives up what waits, and what runs. */
 static void drop_all(struct weft_tx *tx) {
+  bool was = tx->advancing;
+  tx->advancing = true; /* one that goes must not let the next one begin */
   while (!weft_list_empty(&tx->queue))
     weft_call_abort(WEFT_CONTAINER(tx->queue.next, struct weft_call, link), WEFT_CANCELLED);
   if (tx->current) weft_call_abort(tx->current, WEFT_CANCELLED);
+  tx->advancing = was;
 }
 
 /* ---- savepoints ---- */
 
 static void start(struct weft_tx *tx, struct weft_call *call,
                   int (*step)(struct weft_call *, struct weft_error *)) {
-  if (weft_call_begin(call, tx->db, tx)) return;
+  weft_call_begin(call, tx->db, tx);
   call->step = step;
   weft_call_run(call);
 }
@@ -585,7 +591,10 @@ void weft_tx_free(struct weft_tx *tx) {
 
 void weft_tx_disown(struct weft_tx *tx) {
   tx->owned = false;
-  if (!tx->current && !tx->advancing) end_tx(tx);
+  if (!tx->current && !tx->advancing) {
+    end_tx(tx);
+    weft_tx_next(tx); /* fails what came meanwhile */
+  }
   weft_tx_unref(tx);
 }
 

@@ -39,7 +39,7 @@ static void push_arrays(lua_State *L, struct weft_lua *w, const struct weft_rows
     const struct weft_value *v = weft_rows_row(rows, i);
     lua_createtable(L, (int)rows->ncols, 0);
     for (uint32_t j = 0; j < rows->ncols; j++) {
-      weft_lua_push(L, w, v[j], 0);
+      weft_lua_push(L, w, v[j], rows->columns->v[j].as);
       lua_rawseti(L, -2, (lua_Integer)j + 1);
     }
     lua_rawseti(L, -2, (lua_Integer)i + 1);
@@ -56,12 +56,20 @@ static void push_written(lua_State *L, const struct weft_rows *rows) {
   }
 }
 
+/* The database's decimals option holds for raw statements as well. */
+static void present(lua_State *L, const struct weft_rows *rows) {
+  const struct lua_db *d = lua_touserdata(L, 1);
+  for (uint32_t i = 0; rows->columns && d->decimals && i < rows->columns->n; i++)
+    if (rows->columns->v[i].type == WEFT_DECIMAL) rows->columns->v[i].as = d->decimals;
+}
+
 static int raw_k(lua_State *L, int status, lua_KContext ctx) {
   struct lua_call *c = (struct lua_call *)ctx;
   struct weft_lua *w = c->w;
   struct weft_rows *rows = c->call.rows;
   struct weft_error err;
   (void)status;
+  present(L, rows);
   if (c->mode == RAW_EXECUTE) {
     push_written(L, rows);
   } else if (!rows->columns) {
@@ -223,7 +231,7 @@ static int64_t number_field(lua_State *L, struct weft_lua *w, int idx, const cha
 }
 
 /* core.open(name, url, options, pool): options: map of text, pool: {max, wait, idle, lifetime,
-   statement_timeout}. No I/O. */
+   statement_timeout, decimals}. No I/O. */
 static int l_open(lua_State *L) {
   struct weft_lua *w = weft_lua_self(L);
   struct weft_error err;
@@ -246,8 +254,12 @@ static int l_open(lua_State *L) {
   o.pool.idle_ns = number_field(L, w, 4, "idle");
   o.pool.lifetime_ns = number_field(L, w, 4, "lifetime");
   o.pool.statement_timeout_ns = number_field(L, w, 4, "statement_timeout");
+  lua_getfield(L, 4, "decimals");
+  const char *as = lua_tostring(L, -1);
+  uint32_t decimals = !as ? 0 : strcmp(as, "string") == 0 ? WEFT_AS_STRING : WEFT_AS_NUMBER;
   struct lua_db *d = lua_newuserdatauv(L, sizeof *d, 0);
   d->db = NULL;
+  d->decimals = decimals;
   weft_lua_slot(L, w, SLOT_MT_DB);
   lua_setmetatable(L, -2);
   if (weft_db_open(w->context, weft_slice(name, nn), weft_slice(url, un), &o, &d->db, &err))

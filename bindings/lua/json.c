@@ -79,13 +79,30 @@ static int encode_member(struct encoder *e, int idx, struct weft_slice key, bool
   return 0;
 }
 
-static int encode_object(struct encoder *e, int idx, const struct weft_rows *row) {
+/* A column of a row: what was read is written as :json() writes it, to the byte. */
+static int encode_cell(struct encoder *e, int idx, struct weft_column c, struct weft_value v,
+                       bool *first) {
+  char scratch[WEFT_PRESENT_TEXT];
+  lua_pushlstring(e->L, c.name.p, c.name.n);
+  lua_rawget(e->L, idx);
+  bool changed = weft_lua_changed(e->L, e->w, lua_gettop(e->L), v, c.as);
+  lua_pop(e->L, 1);
+  if (changed) return encode_member(e, idx, c.name, first);
+  if (!*first) weft_buf_char(e->out, ',');
+  *first = false;
+  weft_json_string(e->out, c.name);
+  weft_buf_char(e->out, ':');
+  weft_json_value(e->out, c.as ? weft_value_present(v, c.as, scratch) : v);
+  return 0;
+}
+
+static int encode_object(struct encoder *e, int idx, const struct weft_rows *rows, uint32_t row) {
   bool first = true;
   uint32_t n;
   weft_buf_char(e->out, '{');
-  for (uint32_t i = 0; row && i < row->ncols; i++)
-    if (encode_member(e, idx, row->columns->v[i].name, &first)) return -1;
-  struct weft_slice *keys = sorted_keys(e, idx, &n, row);
+  for (uint32_t i = 0; rows && i < rows->ncols; i++)
+    if (encode_cell(e, idx, rows->columns->v[i], weft_rows_row(rows, row)[i], &first)) return -1;
+  struct weft_slice *keys = sorted_keys(e, idx, &n, rows);
   if (!keys) return -1;
   for (uint32_t i = 0; i < n; i++)
     if (encode_member(e, idx, keys[i], &first)) return -1;
@@ -109,9 +126,9 @@ static int encode_table(struct encoder *e, int idx) {
   } else if (weft_lua_is(L, e->w, idx, SLOT_MT_ARRAY)) {
     rc = encode_array(e, idx, n);
   } else if (weft_lua_row(L, e->w, idx, &rows, &number)) {
-    rc = encode_object(e, idx, rows);
+    rc = encode_object(e, idx, rows, number);
   } else {
-    rc = n > 0 ? encode_array(e, idx, n) : encode_object(e, idx, NULL);
+    rc = n > 0 ? encode_array(e, idx, n) : encode_object(e, idx, NULL, 0);
   }
   e->depth--;
   return rc;

@@ -58,7 +58,7 @@ static int l_live(lua_State *L) {
   weft_live(&live);
   lua_newtable(L);
   const struct { const char *name; long n; } counts[] = {
-      {"contexts", live.contexts}, {"databases", live.databases},
+      {"contexts", live.contexts - 1 /* this state's own */}, {"databases", live.databases},
       {"connections", live.connections}, {"leases", live.leases}, {"calls", live.calls},
       {"rows", live.rows}, {"tasks", w->ntasks}};
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {

@@ -288,25 +288,20 @@ static struct weft_slice *text_list(lua_State *L, int idx, const char *field, ui
   return v;
 }
 
-static uint32_t as_of(lua_State *L, struct weft_lua *w, int idx, uint8_t *type) {
+static uint32_t as_of(lua_State *L, struct weft_lua *w, int idx) {
   static const struct { const char *word; uint32_t as; } words[] = {
       {"string", WEFT_AS_STRING}, {"number", WEFT_AS_NUMBER}, {"epoch", WEFT_AS_EPOCH},
-      {"us", WEFT_AS_US}};
-  static const struct { const char *word; uint8_t type; } types[] = {
-      {"json", WEFT_JSON}, {"boolean", WEFT_BOOL}, {"integer", WEFT_INT}, {"float", WEFT_FLOAT},
-      {"decimal", WEFT_DECIMAL}, {"text", WEFT_TEXT}, {"bytes", WEFT_BYTES}};
+      {"us", WEFT_AS_US}, {"json", WEFT_AS_JSON}};
   const char *s = lua_tostring(L, idx);
   for (size_t i = 0; s && i < sizeof words / sizeof *words; i++)
     if (strcmp(words[i].word, s) == 0) return words[i].as;
-  for (size_t i = 0; s && i < sizeof types / sizeof *types; i++)
-    if (strcmp(types[i].word, s) == 0) return *type = types[i].type, 0u;
-  weft_lua_usage(L, w, "unknown column option '%s': as is string, number, epoch or us; a type is "
-                       "json, boolean, integer, float, decimal, text or bytes", s ? s : "?");
+  weft_lua_usage(L, w, "unknown column option '%s'; a column is shown as string, number, epoch, us or "
+                       "json", s ? s : "?");
   return 0;
 }
 
 /* core.model(db, info): the model as a query. info: label, table, schema, alternatives, key (list),
-   columns (list of {name, as = , type = , lazy = }), methods (what queries of it can do beyond the usual). */
+   columns (list of {name, as = , lazy = }), decimals (as), zone_utc, methods (what queries of it can do beyond the usual). */
 static int l_model(lua_State *L) {
   struct weft_lua *w = weft_lua_self(L);
   struct weft_db *db = weft_lua_to_db(L, w, 1);
@@ -325,10 +320,9 @@ static int l_model(lua_State *L) {
     memset(v, 0, (n + 1) * sizeof *v);
     for (uint32_t i = 0; i < n; i++) {
       lua_rawgeti(L, columns, (lua_Integer)i + 1);
-      v[i].type = WEFT_ANY;
       lua_getfield(L, -1, "name");
       v[i].name.p = luaL_checklstring(L, -1, &v[i].name.n);
-      if (lua_getfield(L, -2, "as") != LUA_TNIL) v[i].as = as_of(L, w, -1, &v[i].type);
+      if (lua_getfield(L, -2, "as") != LUA_TNIL) v[i].as = as_of(L, w, -1);
       lua_getfield(L, -3, "lazy");
       v[i].lazy = lua_toboolean(L, -1);
       lua_pop(L, 4);
@@ -336,6 +330,9 @@ static int l_model(lua_State *L) {
     o.overrides = v;
     o.noverrides = n;
   }
+  if (lua_getfield(L, 2, "decimals") != LUA_TNIL) o.decimals = as_of(L, w, -1);
+  lua_getfield(L, 2, "zone_utc");
+  o.zone_utc = lua_toboolean(L, -1);
   lua_getfield(L, 2, "label");
   size_t len;
   const char *label = luaL_checklstring(L, -1, &len);

@@ -94,11 +94,14 @@ static void push_result(lua_State *L, struct weft_lua *w, struct weft_rows *rows
 
 static void push_cell(lua_State *L, struct weft_lua *w, struct weft_value v, uint32_t as,
                       struct weft_decimal *last, int last_at) {
+  if (as) {
+    weft_lua_push(L, w, v, as);
+    return;
+  }
   switch (v.type) {
     case WEFT_INT: lua_pushinteger(L, v.u.i); return;
     case WEFT_TEXT: lua_pushlstring(L, v.u.s ? v.u.s : "", v.n); return;
     case WEFT_DECIMAL:
-      if (as) break;
       /* Prices repeat: an immutable value is made once per run of equal ones. */
       if (v.u.dec->lo != last->lo || v.u.dec->hi != last->hi || v.u.dec->scale != last->scale ||
           v.u.dec->neg != last->neg || lua_isnil(L, last_at)) {
@@ -408,9 +411,7 @@ static int l_row_original(lua_State *L) { /* core.row_original(row, column): as 
   return 0;
 }
 
-/* The value at idx against the cell it was made from. */
-static bool cell_changed(lua_State *L, struct weft_lua *w, int idx, struct weft_value v,
-                         uint32_t as) {
+bool weft_lua_changed(lua_State *L, struct weft_lua *w, int idx, struct weft_value v, uint32_t as) {
   if (lua_isnil(L, idx)) return v.type != WEFT_NULL;
   if (v.type == WEFT_NULL) return lua_touserdata(L, idx) != w->null || lua_isnil(L, idx);
   if (v.type == WEFT_INT) return !lua_isinteger(L, idx) || lua_tointeger(L, idx) != v.u.i;
@@ -448,7 +449,7 @@ static int l_row_changes(lua_State *L) {
     lua_pushlstring(L, c->name.p, c->name.n);
     lua_pushvalue(L, -1);
     lua_rawget(L, 1);
-    if (cell_changed(L, w, lua_gettop(L), v[j], c->as)) {
+    if (weft_lua_changed(L, w, lua_gettop(L), v[j], c->as)) {
       if (lua_isnil(L, -1)) lua_pop(L, 1), weft_lua_slot(L, w, SLOT_NULL);
       lua_pushvalue(L, -2);
       lua_rawseti(L, 2, ++n);

@@ -373,10 +373,48 @@ static int l_discover(lua_State *L) { /* core.discover(model): learns its table;
 
 /* ---- pages ---- */
 
-/* core.order(query): the names of the columns that order it, the primary key added at the end when it is
-   not unique without; core.seek(query, values or nil, backwards): the query in that order, after values,
-   read backwards when asked. The table must be known. */
-struct order_list { struct weft_item items[32]; uint32_t n; };
+/* core.seek(query, values or nil, backwards): the query in its order, which the primary key ends, after
+   values, read backwards when asked; the names of the columns that order it; its limit and offset, or nil
+   (the offset speaks of the first page only). The table must be known. */
+struct order_list {
+  struct weft_item items[32];
+  uint32_t n;
+  int64_t limit, offset;
+};
+
+static bool ordered_by(const struct order_list *o, struct weft_slice name) {
+  for (uint32_t i = 0; i < o->n; i++)
+    if (weft_slice_equal(o->items[i].expr->name, name)) return true;
+  return false;
+}
+
+/* A page ends where its last row says: the row must have the columns of the order. */
+static int check_selected(const struct weft_parts *p, struct weft_slice name,
+                          struct weft_error *err) {
+  for (uint32_t i = 0; i < p->nselect; i++)
+    if (p->select[i].expr->kind == WEFT_E_COLUMN && !p->select[i].name.n &&
+        weft_slice_equal(p->select[i].expr->name, name))
+      return 0;
+  if (p->nselect == 0) return 0;
+  return weft_fail(err, WEFT_USAGE, "page: the rows are ordered by '%.*s': select it too",
+                   (int)name.n, name.p);
+}
+
+static int read_order(const struct weft_parts *p, const struct weft_table *t, struct order_list *o,
+                      struct weft_error *err) {
+  if (t->nkey == 0)
+    return weft_fail(err, WEFT_USAGE, "page: the table has no primary key to continue from");
+  if (p->ngroup) return weft_fail(err, WEFT_USAGE, "page: groups have no key to continue from");
+  for (uint32_t i = 0; i < p->norder; i++) {
+    if (o->n >= 24 || p->order[i].expr->kind != WEFT_E_COLUMN)
+      return weft_fail(err, WEFT_USAGE, "page: a page is ordered by columns only");
+    if (check_selected(p, p->order[i].expr->name, err)) return -1;
+    o->items[o->n++] = p->order[i]; /* text lives in the query's clauses */
+  }
+  for (uint32_t k = 0; k < t->nkey; k++)
+    if (check_selected(p, t->columns[t->key[k]].name, err)) return -1;
+  return 0;
+}
 
 static int full_order(struct weft_query *q, const struct weft_table *t, struct order_list *o,
                       struct weft_error *err) {
@@ -385,25 +423,10 @@ static int full_order(struct weft_query *q, const struct weft_table *t, struct o
   weft_arena_init(&arena, NULL, 0);
   weft_query_parts(q, &arena, &parts);
   o->n = 0;
-  uint32_t found = 0;
-  int rc = 0;
-  for (uint32_t i = 0; i < parts.norder && rc == 0; i++) {
-    if (o->n >= 24 || parts.order[i].expr->kind != WEFT_E_COLUMN)
-      rc = weft_fail(err, WEFT_USAGE, "page: a page is ordered by columns only");
-    else
-      o->items[o->n++] = parts.order[i]; /* text lives in q's clauses */
-  }
-  for (uint32_t k = 0; k < t->nkey && rc == 0; k++) {
-    struct weft_slice name = t->columns[t->key[k]].name;
-    bool there = false;
-    for (uint32_t i = 0; i < o->n; i++)
-      there = there || weft_slice_equal(o->items[i].expr->name, name);
-    if (there) found++;
-  }
-  if (rc == 0 && t->nkey == 0)
-    rc = weft_fail(err, WEFT_USAGE, "page: the table has no primary key to continue from");
+  o->limit = parts.limit;
+  o->offset = parts.offset;
+  int rc = read_order(&parts, t, o, err);
   weft_arena_release(&arena);
-  (void)found;
   return rc;
 }
 
@@ -412,10 +435,7 @@ static struct weft_query *page_query(struct weft_query *q, const struct weft_tab
   struct weft_query *c = weft_query_begin(q, WEFT_C_ORDER);
   for (uint32_t k = 0; k < t->nkey; k++) {
     struct weft_slice name = t->columns[t->key[k]].name;
-    bool there = false;
-    for (uint32_t i = 0; i < o->n; i++)
-      there = there || weft_slice_equal(o->items[i].expr->name, name);
-    if (!there)
+    if (!ordered_by(o, name))
       o->items[o->n++] = (struct weft_item){.expr = weft_expr_column(&c->arena, name)};
   }
   if (backwards)
@@ -433,6 +453,17 @@ static struct weft_query *page_query(struct weft_query *q, const struct weft_tab
   c->nitems = o->n;
   c->all = true; /* this order replaces those below */
   return weft_query_end(c);
+}
+
+static struct weft_query *without_offset(struct weft_query *q) { /* takes q's reference */
+  struct weft_query *c = weft_query_begin(q, WEFT_C_OFFSET);
+  weft_query_unref(q);
+  return weft_query_end(c);
+}
+
+static void push_count(lua_State *L, int64_t n) {
+  if (n < 0) lua_pushnil(L);
+  else lua_pushinteger(L, n);
 }
 
 static int l_seek(lua_State *L) {
@@ -472,10 +503,13 @@ static int l_seek(lua_State *L) {
     }
     weft_query_unref(ordered);
     ordered = weft_query_end(c);
+    if (o.offset > 0) ordered = without_offset(ordered);
   }
   weft_lua_push_query(L, w, 1, ordered);
   lua_insert(L, 4);
-  return 2; /* query, names */
+  push_count(L, o.limit);
+  push_count(L, o.offset);
+  return 4;
 }
 
 void weft_lua_open_terminal(lua_State *L, struct weft_lua *w) {

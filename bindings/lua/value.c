@@ -6,16 +6,8 @@
 #include "clock.h"
 #include "decimal.h"
 
-static void push_time(lua_State *L, struct weft_value v, uint32_t as) {
+static void push_time(lua_State *L, struct weft_value v) {
   char text[40];
-  bool clock = v.type == WEFT_TIMESTAMP || v.type == WEFT_TIMESTAMPTZ;
-  if (clock && (as == WEFT_AS_EPOCH || as == WEFT_AS_US) && v.u.i != WEFT_INFINITY &&
-      v.u.i != -WEFT_INFINITY) {
-    if (as == WEFT_AS_US) lua_pushinteger(L, v.u.i);
-    else if (v.u.i % 1000000 == 0) lua_pushinteger(L, v.u.i / 1000000);
-    else lua_pushnumber(L, (double)v.u.i / 1e6);
-    return;
-  }
   lua_pushlstring(L, text, weft_time_text(text, v));
 }
 
@@ -31,27 +23,15 @@ static void push_array(lua_State *L, struct weft_lua *w, const struct weft_array
   lua_setmetatable(L, -2);
 }
 
-static void push_decimal(lua_State *L, struct weft_lua *w, const struct weft_decimal *d,
-                         uint32_t as) {
-  char text[WEFT_DECIMAL_TEXT];
-  if (as == WEFT_AS_NUMBER) {
-    int64_t i;
-    if (d->scale == 0 && weft_decimal_to_int(d, &i) == 0) lua_pushinteger(L, i);
-    else lua_pushnumber(L, weft_decimal_to_float(d));
-  } else if (as == WEFT_AS_STRING) {
-    lua_pushlstring(L, text, weft_decimal_text(text, d));
-  } else {
-    weft_lua_push_decimal(L, w, d);
-  }
-}
-
 void weft_lua_push(lua_State *L, struct weft_lua *w, struct weft_value v, uint32_t as) {
   struct weft_error err;
+  char scratch[WEFT_PRESENT_TEXT];
+  if (as) v = weft_value_present(v, as, scratch);
   switch (v.type) {
     case WEFT_BOOL: lua_pushboolean(L, (int)v.u.i); break;
     case WEFT_INT: lua_pushinteger(L, v.u.i); break;
     case WEFT_FLOAT: lua_pushnumber(L, v.u.f); break;
-    case WEFT_DECIMAL: push_decimal(L, w, v.u.dec, as); break;
+    case WEFT_DECIMAL: weft_lua_push_decimal(L, w, v.u.dec); break;
     case WEFT_JSON:
       if (weft_lua_decode(L, w, weft_slice(v.u.s, v.n), &err)) lua_pushlstring(L, v.u.s, v.n);
       break;
@@ -62,7 +42,7 @@ void weft_lua_push(lua_State *L, struct weft_lua *w, struct weft_value v, uint32
     case WEFT_DATE:
     case WEFT_TIME:
     case WEFT_TIMESTAMP:
-    case WEFT_TIMESTAMPTZ: push_time(L, v, as); break;
+    case WEFT_TIMESTAMPTZ: push_time(L, v); break;
     case WEFT_ARRAY:
     case WEFT_LIST: push_array(L, w, v.u.array); break;
     default: lua_pushnil(L);

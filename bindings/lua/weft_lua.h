@@ -214,12 +214,17 @@ void weft_lua_push_row(lua_State *L, struct weft_lua *w, struct weft_rows *rows,
                        int model);
 void weft_lua_push_rows(lua_State *L, struct weft_lua *w, struct weft_rows *rows, int model);
 void weft_lua_open_rows(lua_State *L, struct weft_lua *w);
+/* Whether the value at idx is another one than the cell v, shown as as, gives. */
+bool weft_lua_changed(lua_State *L, struct weft_lua *w, int idx, struct weft_value v, uint32_t as);
 /* The result that a row belongs to (its columns, and the row's number), false when t is no row. */
 bool weft_lua_row(lua_State *L, struct weft_lua *w, int idx, struct weft_rows **rows,
                   uint32_t *number);
 
 /* ---- database.c ---- */
-struct lua_db { struct weft_db *db; };
+struct lua_db {
+  struct weft_db *db; /* NULL when closed */
+  uint32_t decimals;  /* enum weft_as of raw results' decimals */
+};
 struct weft_db *weft_lua_to_db(lua_State *L, struct weft_lua *w, int idx);
 void weft_lua_open_database(lua_State *L, struct weft_lua *w);
 

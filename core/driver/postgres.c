@@ -56,11 +56,11 @@ void weft_pg_free(struct weft_pg_conn *c) {
 /* What is in flight belongs to its starters from here: no flight may outlive that. */
 void weft_pg_lost(struct weft_pg_conn *c, const struct weft_error *err) {
   if (c->lost) return;
+  c->lost = true;
   if (c->base.state == WEFT_CONN_OPENING) {
     weft_pg_fail_open(c, err);
     return;
   }
-  c->lost = true;
   weft_watch_free(c->watch);
   c->watch = NULL;
   weft_pg_cancel_detach(c);

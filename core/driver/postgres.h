@@ -70,6 +70,7 @@ struct weft_pg_flight {
   bool sync, parse, script;    /* sync: a sync point follows; parse: the first answer is Parse's */
   bool text;                   /* was not decodable in binary: text was asked for */
   bool undecodable, stale;     /* must be asked again: as text; with a new statement */
+  bool dropped;                /* op was given up, and counts in base.dropped */
   bool retried, maybe_hit;     /* maybe_hit: a cancel request may have met it instead of another */
 };
 
@@ -77,6 +78,7 @@ struct weft_pg_cancel {
   PGcancel *request;
   struct weft_pg_conn *conn; /* NULL: the connection is gone */
   struct weft_pg_flight *flight;
+  int tries;
   bool ended;
 };
 
@@ -85,9 +87,9 @@ struct weft_pg_conn {
   const struct weft_pg_settings *set;
   PGconn *pg;
   struct weft_watch *watch;
-  struct weft_timer *timer; /* of connecting */
+  struct weft_timer *timer; /* of connecting; then of a cancel request that must be repeated */
   struct weft_resolve *resolve;
-  struct weft_item failed;  /* tells that opening failed */
+  struct weft_hook failed;  /* tells that opening failed */
   struct weft_arena addresses_memory;
   const char **addresses;
   size_t naddresses, address;
@@ -97,8 +99,9 @@ struct weft_pg_conn {
   struct weft_list *first_held; /* &op->link; meaningless when held is 0 */
   uint32_t held, ready;
   bool pipeline;   /* libpq's mode */
-  bool sending, receiving, copying, lost;
-  bool group_failed;            /* group holds why the rest of the group is skipped */
+  bool sending, copying, lost;
+  bool open_group;   /* sent, but no sync point behind it yet */
+  bool group_failed; /* group holds why the rest of the group is skipped */
   uint8_t silent;  /* empty answers in a row: libpq and this file would disagree */
   bool resetting, rolling_back, discarding, settling; /* to do once nothing is in flight */
 

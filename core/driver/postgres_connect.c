@@ -11,8 +11,8 @@
 
 static void start(struct weft_pg_conn *c);
 
-static void tell_failure(struct weft_item *item) {
-  struct weft_pg_conn *c = WEFT_CONTAINER(item, struct weft_pg_conn, failed);
+static void tell_failure(struct weft_hook *hook) {
+  struct weft_pg_conn *c = WEFT_CONTAINER(hook, struct weft_pg_conn, failed);
   weft_conn_opened(&c->base, &c->group);
   weft_pg_free(c);
 }
@@ -20,7 +20,9 @@ static void tell_failure(struct weft_item *item) {
 /* group holds the failure until it is told. */
 void weft_pg_fail_open(struct weft_pg_conn *c, const struct weft_error *err) {
   weft_pg_stop_connecting(c);
+  c->lost = true;
   c->group = *err;
+  c->failed.run = tell_failure;
   weft_loop_defer(c->base.loop, &c->failed);
 }
 
@@ -158,7 +160,7 @@ static bool numeric(const char *host) {
 void weft_pg_connect(struct weft_pg_conn *c) {
   const char *host = c->set->host;
   c->timer = weft_timer_new(c->base.loop, timed_out, c);
-  weft_timer_start(c->timer, weft_loop_now(c->base.loop) + c->set->timeout_ns);
+  weft_timer_start(c->timer, weft_loop_clock(c->base.loop) + c->set->timeout_ns);
   if (!host) start(c);
   else if (numeric(host)) resolved(c, &host, 1, NULL);
   else c->resolve = weft_loop_resolve(c->base.loop, host, resolved, c);

@@ -324,7 +324,7 @@ static bool encode_binary(struct weft_pg_params *e, int i, const struct weft_col
   }
   bool many = v.type == WEFT_LIST || v.type == WEFT_ARRAY, ok;
   if (many) {
-    uint32_t elem = t->type == WEFT_ARRAY ? t->elem_oid : t->oid;
+    uint32_t elem = v.type == WEFT_LIST ? t->oid : t->elem_oid;
     ok = elem && e->types[i] && put_array(&e->bytes, elem, v.u.array);
   } else {
     ok = put_binary(&e->bytes, t->oid, v);
@@ -337,9 +337,32 @@ static bool encode_binary(struct weft_pg_params *e, int i, const struct weft_col
 }
 
 /* A list stands for an array of the column's type. */
-static uint32_t type_of(const struct weft_column_type *t, struct weft_value v) {
-  if (v.type == WEFT_LIST && t->type != WEFT_ARRAY) return weft_pg_array_oid(t->oid);
-  return t->oid;
+static uint32_t type_of(const struct weft_slot *slot) {
+  switch (slot->form) {
+    case WEFT_SLOT_ARRAY: return weft_pg_array_oid(slot->type.oid);
+    case WEFT_SLOT_ARRAY_TEXT: return weft_pg_array_oid(PG_TEXT);
+    default: return slot->type.oid;
+  }
+}
+
+/* A list of arrays, each as the text of its literal. */
+static void encode_literals(struct weft_pg_params *e, int i, const struct weft_array *list) {
+  struct weft_buf *b = &e->bytes, literal;
+  weft_buf_init(&literal);
+  e->offsets[i] = (uint32_t)b->n;
+  weft_buf_char(b, '{');
+  for (uint32_t k = 0; k < list->n; k++) {
+    if (k) weft_buf_char(b, ',');
+    if (list->v[k].type == WEFT_NULL) {
+      weft_buf_lit(b, "NULL");
+      continue;
+    }
+    weft_buf_reset(&literal);
+    put_text(&literal, list->v[k]);
+    put_quoted(b, literal.p ? literal.p : "", literal.n);
+  }
+  weft_buf_add(b, "}", 2); /* with the zero byte */
+  weft_buf_release(&literal);
 }
 
 static int encode_one(struct weft_pg_params *e, int i, const struct weft_slot *slot,
@@ -347,8 +370,12 @@ static int encode_one(struct weft_pg_params *e, int i, const struct weft_slot *s
   e->offsets[i] = BORROWED;
   e->values[i] = NULL;
   e->lengths[i] = e->formats[i] = 0;
-  e->types[i] = slot ? type_of(&slot->type, v) : 0;
+  e->types[i] = slot ? type_of(slot) : 0;
   if (v.type == WEFT_NULL) return 0;
+  if (slot && slot->form == WEFT_SLOT_ARRAY_TEXT && v.type == WEFT_LIST && !has_zero(v)) {
+    encode_literals(e, i, v.u.array);
+    return 0;
+  }
   if (slot && slot->type.oid && encode_binary(e, i, &slot->type, v)) return 0;
   e->formats[i] = 0;
   return encode_text(e, i, v, err);

@@ -125,7 +125,7 @@ double weft_pg_float4(float f) {
     }
   }
   char text[32];
-  for (int digits = 6; digits <= 9; digits++) {
+  for (int digits = 1; digits <= 9; digits++) {
     snprintf(text, sizeof text, "%.*g", digits, (double)f);
     if (strtof(text, NULL) == f) break;
   }

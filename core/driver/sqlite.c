@@ -6,7 +6,7 @@
      Only turn() starts one, and never within itself: what call backs submit is picked up by the turn
      that is under way.
    - WORKING: the thread pool has db, run and run.st; this thread only sets stop and interrupts.
-     WAITING: the timer will try run.op again (or, without one, go on with the turn).
+     WAITING: the timer will try run.op again. YIELDED: the hook goes on with the turn.
    - SQLite never sleeps: another process's lock is waited out by timer.
    - A transaction that SQLite rolled back by itself is FAILED: nothing runs until it is rolled back by
      name, or the rest of it would be committed one by one. */
@@ -87,10 +87,10 @@ static bool runs_inline(struct sqlite_conn *c) {
       if (plan->estimate_ns > SLOW) l->slow = true;
       return !l->slow;
     case KIND_WRITE:
-      return (r->in_tx || !durable(c->config)) && l->write_ns &&
+      return (r->in_tx || !durable(&c->config)) && l->write_ns &&
              l->write_ns * (int64_t)(r->op->repeat ? r->op->repeat : 1) < SHORT;
     case KIND_COMMIT:
-    case KIND_ROLLBACK: return !c->wrote || !durable(c->config);
+    case KIND_ROLLBACK: return !c->wrote || !durable(&c->config);
     case KIND_BEGIN:
     case KIND_CONTROL: break;
   }
@@ -184,7 +184,7 @@ static bool wait_for_lock(struct sqlite_conn *c, int64_t deadline) {
     return false;
   int64_t now = weft_clock_ns();
   if (!r->busy_since) r->busy_since = now;
-  int64_t limit = r->busy_since + c->config->busy_ns;
+  int64_t limit = r->busy_since + c->config.busy_ns;
   if (deadline && deadline < limit) limit = deadline;
   if (now >= limit || c->closing) return false;
   int64_t delay = r->tries < 6 ? (int64_t)BUSY_FIRST << r->tries : BUSY_LAST;
@@ -340,6 +340,12 @@ static void start(struct sqlite_conn *c, struct weft_op *op) {
 
 static void finish_reset(struct sqlite_conn *c);
 
+static void go_on(struct weft_hook *hook) {
+  struct sqlite_conn *c = WEFT_CONTAINER(hook, struct sqlite_conn, later);
+  c->phase = PHASE_IDLE;
+  turn(c);
+}
+
 /* Runs operations until one takes longer, none is left, or others should have the thread. */
 static void turn(struct sqlite_conn *c) {
   if (c->turning || c->phase != PHASE_IDLE) return;
@@ -348,7 +354,9 @@ static void turn(struct sqlite_conn *c) {
   while (c->phase == PHASE_IDLE && !weft_list_empty(&c->base.ops)) {
     struct weft_op *op = WEFT_CONTAINER(c->base.ops.next, struct weft_op, link);
     if (began && c->base.used_at - began > TURN && weft_loop_running(c->base.loop)) {
-      wait_until(c, c->base.used_at);
+      c->phase = PHASE_YIELDED;
+      c->later.run = go_on;
+      weft_loop_defer(c->base.loop, &c->later);
       break;
     }
     if (op->state == WEFT_OP_QUEUED) {
@@ -406,7 +414,7 @@ static void abort_op(struct weft_conn *base, struct weft_op *op, enum weft_kind 
 static bool reopen(struct sqlite_conn *c) {
   sqlite3 *db;
   struct weft_error err;
-  if (weft_sqlite_open(&c->base, c->config, &db, &err) != SQLITE_OK) return false;
+  if (weft_sqlite_open(&c->base, &c->config, &db, &err) != SQLITE_OK) return false;
   sqlite3_exec(db, "select 1 from sqlite_schema limit 1", NULL, NULL, NULL);
   weft_sqlite_forget(c);
   sqlite3_close(c->db);
@@ -419,7 +427,7 @@ static void finish_reset(struct sqlite_conn *c) {
   bool ok = true;
   c->resetting = false;
   if (in_transaction(c)) ok = sqlite3_exec(c->db, "rollback", NULL, NULL, NULL) == SQLITE_OK;
-  if (ok) ok = c->config->memory ? weft_sqlite_clean(c->db, c->config) : reopen(c);
+  if (ok) ok = c->config.memory ? weft_sqlite_clean(c->db, &c->config) : reopen(c);
   c->base.tx = WEFT_TX_NONE;
   c->wrote = false;
   weft_conn_reset_done(&c->base, ok);
@@ -440,28 +448,33 @@ static void close_handle(void *ud) {
   sqlite3_close(c->db);
 }
 
+static void free_conn(struct sqlite_conn *c) {
+  free((char *)(uintptr_t)c->settings.label.p);
+  free(c);
+}
+
 static void closed(void *ud, bool cancelled) {
   if (cancelled) close_handle(ud);
-  free(ud);
+  free_conn(ud);
 }
 
 /* The last connection of a file writes its log back, with fsync: not on a running loop. */
 static void destroy(struct sqlite_conn *c) {
   weft_timer_free(c->timer);
-  weft_list_remove(&c->reap.link);
-  if (c->db && !c->config->memory && weft_loop_running(c->base.loop)) {
+  weft_list_remove(&c->later.link);
+  if (c->db && !c->config.memory && weft_loop_running(c->base.loop)) {
     weft_loop_work(c->base.loop, close_handle, closed, c);
     return;
   }
   close_handle(c);
-  free(c);
+  free_conn(c);
 }
 
-static void reap(struct weft_hook *hook) { destroy(WEFT_CONTAINER(hook, struct sqlite_conn, reap)); }
+static void reap(struct weft_hook *hook) { destroy(WEFT_CONTAINER(hook, struct sqlite_conn, later)); }
 
 static void try_open(struct sqlite_conn *c) {
   struct weft_error err;
-  int rc = weft_sqlite_open(&c->base, c->config, &c->db, &err);
+  int rc = weft_sqlite_open(&c->base, &c->config, &c->db, &err);
   c->opening = (rc & 0xff) == SQLITE_BUSY && wait_for_lock(c, 0);
   if (c->opening) return;
   if (rc == SQLITE_OK) {
@@ -471,18 +484,19 @@ static void try_open(struct sqlite_conn *c) {
   }
   weft_conn_opened(&c->base, &err);
   /* Who opened it may still hold what open returned. */
-  weft_loop_defer(c->base.loop, &c->reap);
+  c->later.run = reap;
+  weft_loop_defer(c->base.loop, &c->later);
 }
 
 static struct weft_conn *open_conn(struct weft_loop *l, const struct weft_settings *s, void *owner,
                                    void (*on_open)(struct weft_conn *, const struct weft_error *)) {
   struct sqlite_conn *c = weft_zalloc(sizeof *c);
-  weft_conn_init(&c->base, weft_driver_sqlite(), l, s, owner, on_open);
-  c->config = s->data;
+  weft_conn_init(&c->base, weft_driver_sqlite(), l, &c->settings, owner, on_open);
+  c->config = *(const struct sqlite_config *)s->data;
+  c->settings.label = weft_slice(weft_strdup(s->label), s->label.n);
   weft_statements_init(&c->statements, STATEMENTS);
   weft_arena_init(&c->scratch, NULL, 0);
-  weft_list_init(&c->reap.link);
-  c->reap.run = reap;
+  weft_list_init(&c->later.link);
   try_open(c);
   return &c->base;
 }
@@ -493,7 +507,7 @@ static void close_conn(struct weft_conn *base) {
   struct sqlite_conn *c = of(base);
   struct weft_op *op = c->phase == PHASE_WORKING ? c->run.op : NULL;
   struct weft_error err;
-  if (!weft_list_empty(&c->reap.link)) return;
+  if (base->state == WEFT_CONN_CLOSED) return;
   c->closing = true;
   if (op) {
     weft_list_remove(&op->link);
@@ -503,6 +517,7 @@ static void close_conn(struct weft_conn *base) {
   set_stopped(c, WEFT_CLOSED, &err);
   if (base->inflight) weft_conn_lost(base, &err);
   base->on_open = NULL;
+  base->on_ended = NULL;
   base->on_room = NULL;
   base->on_reset = NULL;
   base->on_lost = NULL;

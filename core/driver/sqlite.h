@@ -84,11 +84,17 @@ struct sqlite_run {
   uint32_t count;     /* of a script: statements done */
 };
 
-enum sqlite_phase { PHASE_IDLE, PHASE_WAITING /* for a lock, by timer */, PHASE_WORKING };
+enum sqlite_phase {
+  PHASE_IDLE,
+  PHASE_WAITING, /* for a lock, by timer */
+  PHASE_YIELDED, /* others have their turn first */
+  PHASE_WORKING
+};
 
 struct sqlite_conn {
   struct weft_conn base;
-  const struct sqlite_config *config;
+  struct weft_settings settings; /* copies, for a job may outlast what the owner gave */
+  struct sqlite_config config;
   sqlite3 *db;
   struct weft_statements statements;
   struct weft_arena scratch; /* of the run: parameters that are made here */
@@ -100,7 +106,7 @@ struct sqlite_conn {
   bool wrote;      /* in the open transaction */
   bool turning;    /* the loop's thread is inside; who closes then leaves freeing to it */
   bool closing, resetting, opening;
-  struct weft_hook reap; /* after opening failed */
+  struct weft_hook later; /* goes on with the turn; frees what could not be opened */
 };
 
 /* ---- sqlite_config.c ---- */
@@ -126,9 +132,9 @@ bool weft_sqlite_fatal(int rc);
 int weft_sqlite_bind(sqlite3_stmt *stmt, const struct weft_value *v, uint32_t n,
                      const struct weft_plan *plan, struct weft_arena *scratch,
                      struct weft_error *err);
-/* The columns of stmt's result and how to read them; *out is owned, *decoders malloc'ed. Both NULL
-   without columns. */
-void weft_sqlite_columns(sqlite3_stmt *stmt, struct weft_columns **out,
+/* The columns of the result of stmt (the plan's statement) and how to read them; *out is owned, *decoders
+   malloc'ed. Both NULL without columns. */
+void weft_sqlite_columns(sqlite3_stmt *stmt, const struct weft_plan *plan, struct weft_columns **out,
                          struct sqlite_decoder **decoders);
 /* Adds the row that stmt stands on. */
 int weft_sqlite_row(const struct sqlite_statement *st, struct weft_rows *rows,

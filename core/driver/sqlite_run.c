@@ -149,7 +149,7 @@ int weft_sqlite_statement(struct sqlite_conn *c, struct weft_plan *plan,
   st->expected = 1;
   st->kind = (uint8_t)kind_of(stmt, plan->sql.p);
   st->insert = st->kind == KIND_WRITE && inserts(plan->sql.p);
-  weft_sqlite_columns(stmt, &st->columns, &st->decoders);
+  weft_sqlite_columns(stmt, plan, &st->columns, &st->decoders);
   *out = st;
   if (passing) return SQLITE_OK;
   struct weft_statement *old = weft_statements_add(&c->statements, &st->base, plan->id);
@@ -170,7 +170,7 @@ static void follow_schema(struct sqlite_conn *c, struct sqlite_statement *st, in
   struct weft_columns *columns;
   struct sqlite_decoder *decoders;
   st->reprepared = reprepared;
-  weft_sqlite_columns(st->stmt, &columns, &decoders);
+  weft_sqlite_columns(st->stmt, c->run.op->plan, &columns, &decoders);
   free(st->decoders);
   st->decoders = decoders;
   if (weft_columns_equal(columns, st->columns)) {

@@ -38,6 +38,12 @@ local function check_database(name, entry)
   if copy.statement_timeout ~= nil and (math.type(copy.statement_timeout) == nil or copy.statement_timeout <= 0) then
     errors.usage("database '%s': statement_timeout is a number of seconds above 0", name)
   end
+  if copy.decimals ~= nil and copy.decimals ~= "string" and copy.decimals ~= "number" then
+    errors.usage("database '%s': decimals is \"string\" or \"number\"", name)
+  end
+  if copy.zone ~= nil and copy.zone ~= "utc" then
+    errors.usage("database '%s': zone is \"utc\", for timestamps that are declared without a zone", name)
+  end
   return copy
 end
 
@@ -98,7 +104,7 @@ local function open(name)
   for key, value in pairs(entry) do
     if not own_options[key] then settings[key] = to_text(name, key, value) end
   end
-  local pool = { statement_timeout = entry.statement_timeout }
+  local pool = { statement_timeout = entry.statement_timeout, decimals = entry.decimals }
   for key, value in pairs(entry.pool or {}) do pool[key] = value end
   return core.open(name, url, settings, pool)
 end
@@ -115,10 +121,10 @@ function M.database(name)
   return handle
 end
 
----The configured decimals option of a database: nil, "string" or "number".
-function M.decimals(name)
+---An option of a configured database.
+function M.option(name, key)
   local entry = config.databases[name]
-  return entry and entry.decimals
+  return entry and entry[key]
 end
 
 local methods = core.database_methods

@@ -37,7 +37,7 @@ local function check_columns(columns)
   for name, options in pairs(columns) do
     if type(name) ~= "string" then errors.usage("model: columns is a table of name = { ... }, got a list") end
     if type(options) == "table" then
-      errors.check_names(options, { "as", "type", "lazy" }, "option of column " .. name .. ":")
+      errors.check_names(options, { "as", "lazy" }, "option of column " .. name .. ":")
     elseif type(options) ~= "string" then
       errors.usage("model: column %s is described by a table or a type's name", name)
     end
@@ -76,7 +76,7 @@ local function column_list(columns)
   for _, name in ipairs(names) do
     local options = columns[name]
     if type(options) == "string" then options = { as = options } end
-    list[#list + 1] = { name = name, as = options.as or options.type, lazy = options.lazy }
+    list[#list + 1] = { name = name, as = options.as, lazy = options.lazy }
     if options.lazy then
       lazy = lazy or {}
       lazy[name] = true
@@ -102,7 +102,8 @@ end
 ---@param label string "product_service.Product"
 ---@param definition weft.ModelDefinition
 ---@param alternatives string[] names of tables to look for
-function M.bind(db, label, definition, alternatives)
+---@param options { decimals?: string, zone_utc?: boolean } of the database
+function M.bind(db, label, definition, alternatives, options)
   local columns, lazy = column_list(definition.columns)
   return core.model(db, {
     label = label,
@@ -112,6 +113,8 @@ function M.bind(db, label, definition, alternatives)
     alternatives = not definition.table and alternatives or nil,
     key = key_list(definition.primary_key),
     columns = columns,
+    decimals = options.decimals,
+    zone_utc = options.zone_utc,
     lazy = lazy,
     methods = definition.methods,
     query_methods = query_methods(definition, label),

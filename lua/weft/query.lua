@@ -34,14 +34,19 @@ function methods:pluck(...)
   return list
 end
 
--- A cursor is opaque to users: the order's values of one row, as JSON in hexadecimal.
-local function to_cursor(row, names)
+---The order's values of one row.
+local function position(row, names)
   local values = {}
   for i, name in ipairs(names) do
     local value = row[name]
     values[i] = value == nil and core.null or value
   end
-  return (core.encode(core.array(values)):gsub(".", function(c) return ("%02x"):format(c:byte()) end))
+  return core.array(values)
+end
+
+-- A cursor is opaque to users: a position as JSON in hexadecimal.
+local function to_cursor(row, names)
+  return (core.encode(position(row, names)):gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end
 
 local function from_cursor(cursor)
@@ -59,6 +64,14 @@ local function reverse(list)
   for i = 1, n // 2 do list[i], list[n + 1 - i] = list[n + 1 - i], list[i] end
 end
 
+---The first row of these values (by primary key), or nil.
+---@param values table<string, any> conditions as `where` takes them
+---@return weft.Row?
+function methods:find_by(values)
+  if type(values) ~= "table" then errors.usage("find_by takes a table of column = value, got %s", type(values)) end
+  return self:where(values):first()
+end
+
 ---One page in the query's order (the primary key decides between equals), found by where the last one
 ---ended, not by counting.
 ---@param options { size?: integer, after?: string, before?: string } size 20
@@ -73,7 +86,8 @@ function methods:page(options)
   core.discover(self)
   local back = options.before ~= nil
   local cursor = options.after or options.before
-  local query, names = core.seek(self, cursor and from_cursor(cursor), back)
+  local query, names, limit, offset = core.seek(self, cursor and from_cursor(cursor), back)
+  if limit or offset then errors.usage("page: size says how many rows, after and before say where; take limit and offset away") end
   local rows = query:limit(size + 1):all()
   local more = #rows > size
   if more then rows[#rows] = nil end
@@ -91,17 +105,25 @@ end
 function methods:each(size)
   size = size or 500
   if math.type(size) ~= "integer" or size < 1 then errors.usage("each takes a whole number from 1") end
-  local page, i, done
+  local rows, i, after, left, ended
+  local function fetch()
+    core.discover(self)
+    local query, names, limit = core.seek(self, after)
+    left = left or limit or math.huge
+    local wanted = math.min(size, left)
+    rows, i = query:limit(wanted):all(), 0
+    left = left - #rows
+    ended = #rows < wanted or left == 0
+    after = not ended and position(rows[#rows], names) -- now: rows may be changed by whoever gets them
+  end
   return function()
-    if done then return nil end
-    i = (i or 0) + 1
-    if not page or (i > #page.rows and page.next) then
-      page = self:page { size = size, after = page and page.next }
-      i = 1
+    if not rows then fetch() end
+    if i == #rows then
+      if ended then return nil end
+      fetch()
     end
-    local row = page.rows[i]
-    done = row == nil
-    return row
+    i = i + 1
+    return rows[i]
   end
 end
 

@@ -42,7 +42,12 @@ local function definition_of(path, label)
     return core.is_error(err) and err or debug.traceback(tostring(err), 2):match "^[^\n]*"
   end)
   if not ok then
-    if core.is_error(result) then error(result, 0) end
+    if core.is_error(result) then
+      if result.kind == "usage" and not result.message:find(path, 1, true) then -- a tail call hides the line
+        result.message = path .. ": " .. result.message
+      end
+      error(result, 0)
+    end
     errors.raise("usage", ("model script of %s failed: %s"):format(label, result), { cause = result })
   end
   if not model.is_definition(result) then
@@ -61,7 +66,9 @@ local function make(name, key)
     local snake = naming.snake_case(key)
     alternatives = { naming.plural(snake), snake, key }
   end
-  local made = model.bind(db, label, definition, alternatives)
+  local made = model.bind(db, label, definition, alternatives, {
+    decimals = database.option(name, "decimals"), zone_utc = database.option(name, "zone") == "utc",
+  })
   store(name)[key] = made
   return made
 end

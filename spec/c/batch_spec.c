@@ -239,29 +239,12 @@ static struct {
   enum weft_kind fails; /* merged statements */
 } s;
 
-static struct weft_rows *catalog(void) {
-  struct weft_column c[12];
-  memset(c, 0, sizeof c);
-  for (int i = 0; i < 12; i++) c[i] = (struct weft_column){.name = WEFT_LIT("x"), .type = WEFT_ANY};
-  struct weft_columns *columns = weft_columns_new(c, 12);
-  struct weft_rows *rows = weft_rows_new(columns, 1);
-  weft_columns_unref(columns);
-  struct weft_value *v = weft_rows_add(rows);
-  for (int i = 0; i < 12; i++) v[i] = weft_int(0);
-  v[0] = weft_text("id", 2);
-  v[1] = weft_text("integer", 7);
-  v[7] = weft_int(1);
-  v[9] = weft_text("binary", 6);
-  v[11] = weft_text("", 0);
-  return rows;
-}
-
 static int answer(void *ud, const struct weft_op *op, struct weft_rows **out,
                   struct weft_error *err) {
   struct weft_column id = {.name = WEFT_LIT("id"), .type = WEFT_INT};
   (void)ud;
   if (!op->plan->table) {
-    *out = catalog();
+    *out = catalog_rows("id");
     return 0;
   }
   bool many = op->params[0].type == WEFT_LIST;

@@ -106,7 +106,7 @@ static void facts_of_relations(void) {
   describe("a relation") {
     if (!world_file(&w, NULL) || !expect(script(&w, SHOP))) return;
     it("is the same for equal options") {
-      struct weft_override o = {.name = WEFT_LIT("price"), .type = WEFT_ANY, .as = WEFT_AS_NUMBER};
+      struct weft_override o = {.name = WEFT_LIT("price"), .as = WEFT_AS_NUMBER};
       struct weft_relation_options a = {.table = WEFT_LIT("products"), .overrides = &o, .noverrides = 1};
       struct weft_relation *r = relation(w.db, "products");
       expect(r == relation(w.db, "products"));
@@ -183,7 +183,7 @@ static void facts_of_relations(void) {
     }
     it("takes what a model says of columns and key") {
       struct weft_override o[] = {
-          {.name = WEFT_LIT("price"), .type = WEFT_ANY, .as = WEFT_AS_NUMBER, .lazy = true}};
+          {.name = WEFT_LIT("price"), .as = WEFT_AS_NUMBER, .lazy = true}};
       struct weft_slice key = WEFT_LIT("title");
       struct weft_relation_options with = {.table = WEFT_LIT("products"),
                                            .overrides = o,
@@ -201,7 +201,7 @@ static void facts_of_relations(void) {
       expect_int(weft_relation_table(r)->columns[0].key, 0);
     }
     it("refuses what a model says of a column that is not there") {
-      struct weft_override o = {.name = WEFT_LIT("prize"), .type = WEFT_ANY};
+      struct weft_override o = {.name = WEFT_LIT("prize")};
       struct weft_slice key = WEFT_LIT("product");
       struct weft_relation_options a = {.table = WEFT_LIT("products"), .overrides = &o, .noverrides = 1};
       struct weft_relation_options b = {.table = WEFT_LIT("products"), .key = &key, .nkey = 1};

@@ -30,6 +30,21 @@ SPEC_UNUSED static bool wait_for(struct world *w, struct weft_call *call) {
   return pump(w, &call->done);
 }
 
+struct turn {
+  struct weft_hook hook;
+  bool done;
+};
+
+static void turned(struct weft_hook *hook) { WEFT_CONTAINER(hook, struct turn, hook)->done = true; }
+
+/* One turn of the loop: what was deferred happens. */
+SPEC_UNUSED static void turn(struct world *w) {
+  struct turn t = {.hook = {.run = turned}};
+  weft_list_init(&t.hook.link);
+  weft_loop_defer(w->loop, &t.hook);
+  pump(w, &t.done);
+}
+
 SPEC_UNUSED static struct weft_db *open_db(struct weft_context *c, const char *url,
                                            const struct weft_db_options *o) {
   struct weft_db *db = NULL;
@@ -130,6 +145,24 @@ SPEC_UNUSED static enum weft_kind verb(struct world *w, struct weft_tx *tx,
 
 SPEC_UNUSED static struct weft_relation *relation(struct weft_db *db, const char *table) {
   return weft_db_relation(db, &(struct weft_relation_options){.table = weft_slice_of(table)});
+}
+
+/* What a catalog says of a table with one integer column, its key. */
+SPEC_UNUSED static struct weft_rows *catalog_rows(const char *column) {
+  struct weft_column c[12];
+  memset(c, 0, sizeof c);
+  for (int i = 0; i < 12; i++) c[i] = (struct weft_column){.name = WEFT_LIT("x"), .type = WEFT_ANY};
+  struct weft_columns *columns = weft_columns_new(c, 12);
+  struct weft_rows *rows = weft_rows_new(columns, 1);
+  weft_columns_unref(columns);
+  struct weft_value *v = weft_rows_add(rows);
+  for (int i = 0; i < 12; i++) v[i] = weft_int(0);
+  v[0] = weft_text(column, strlen(column));
+  v[1] = weft_text("integer", 7);
+  v[7] = weft_int(1);
+  v[9] = weft_text("binary", 6);
+  v[11] = weft_text("", 0);
+  return rows;
 }
 
 /* Statements as the events tell them, one per line. */

@@ -3,6 +3,8 @@
 #ifndef WEFT_SPEC_RENDER_EXPECTED_H
 #define WEFT_SPEC_RENDER_EXPECTED_H
 
+#include <stddef.h>
+
 static const struct expected {
   const char *name, *postgres, *sqlite, *params;
   const char *sqlite_params; /* NULL: the same */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A query as the text that render_spec compares: its SQL, where {rows} and {stored} stand for the two
-   long lists of columns and ` for the quote of names, and its parameters. */
+/* A query as the text that render_spec compares: its SQL, where {rows} and {stored} stand for the
+   two long lists of columns and ` for the quote of names, and its parameters. */
 #ifndef WEFT_SPEC_RENDER_SHOW_H
 #define WEFT_SPEC_RENDER_SHOW_H
 

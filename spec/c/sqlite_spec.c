@@ -706,7 +706,7 @@ static void on_tick(void *ud) {
   int64_t now = weft_clock_ns();
   if (t->last && now - t->last > t->gap) t->gap = now - t->last;
   t->last = now;
-  if (t->on) weft_timer_start(t->timer, weft_loop_now(loop) + MS);
+  if (t->on) weft_timer_start(t->timer, now + MS);
 }
 
 static void ticker_start(struct ticker *t) {

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending. An operation that is alone and needs no Parse goes out in plain mode; otherwise the connection
+   is in pipeline mode, where every operation has a sync point of its own, so that one that fails fails
+   alone. Only BEGIN shares the one of the operation behind it: they travel, and fail, together.
+
+   Nothing is sent while a cancel request is under way, for it could hit what is sent. */
+#include <stdlib.h>
+#include <strings.h>
+
+#include "postgres.h"
+
+static struct weft_pg_flight *new_flight(struct weft_pg_conn *c, enum weft_pg_kind kind) {
+  struct weft_list *spare = weft_list_take(&c->spare);
+  struct weft_pg_flight *f =
+      spare ? WEFT_CONTAINER(spare, struct weft_pg_flight, link) : weft_alloc(sizeof *f);
+  *f = (struct weft_pg_flight){.kind = (uint8_t)kind};
+  weft_list_init(&f->link);
+  return f;
+}
+
+void weft_pg_recycle(struct weft_pg_conn *c, struct weft_pg_flight *f) {
+  weft_rows_unref(f->rows);
+  weft_pg_shape_unref(f->shape);
+  free(f->err);
+  f->rows = NULL;
+  f->shape = NULL;
+  f->err = NULL;
+  weft_list_remove(&f->link);
+  weft_list_push(&c->spare, &f->link);
+}
+
+/* ---- the queue of what is held ---- */
+void weft_pg_submit(struct weft_conn *base, struct weft_op *op) {
+  struct weft_pg_conn *c = weft_pg_of(base);
+  weft_conn_take(base, op);
+  op->state = WEFT_OP_QUEUED;
+  op->driver_data = NULL;
+  if (c->held++ == 0) c->first_held = &op->link;
+}
+
+static struct weft_op *first_held(const struct weft_pg_conn *c) {
+  return WEFT_CONTAINER(c->first_held, struct weft_op, link);
+}
+
+void weft_pg_unhold(struct weft_pg_conn *c, struct weft_op *op) {
+  struct weft_list *at = c->first_held;
+  for (uint32_t i = 0; i < c->ready; i++, at = at->next) {
+    if (at != &op->link) continue;
+    c->ready--;
+    break;
+  }
+  if (c->first_held == &op->link) c->first_held = op->link.next;
+  c->held--;
+}
+
+/* ---- one statement ---- */
+/* Raw text may run once only: it is prepared when it comes a second time. */
+static bool is_prepared(const struct weft_pg_conn *c, const struct weft_plan *p) {
+  if (p->flags & (WEFT_PLAN_CONTROL | WEFT_PLAN_VOLATILE | WEFT_PLAN_SCRIPT)) return false;
+  return c->set->prepare && !((p->flags & WEFT_PLAN_RAW) && p->runs == 0);
+}
+
+static bool needs_parse(struct weft_pg_conn *c, const struct weft_plan *p) {
+  return is_prepared(c, p) && !weft_statements_get(&c->statements, p->id);
+}
+
+/* Binary when the answer's columns are known to have decoders. They can have changed unless this
+   connection has seen this very statement's answer; only a read that changes nothing may be asked again
+   then, so that raw text is prudent for one run where it is prepared. */
+static int result_format(const struct weft_pg_flight *f, const struct weft_plan *p, bool prepared) {
+  const struct weft_pg_shape *known = f->shape ? f->shape : p->driver_data;
+  if (f->text || !known || !known->binary) return 0;
+  if (f->shape) return 1;
+  return (p->flags & WEFT_PLAN_READ) && !(prepared && (p->flags & WEFT_PLAN_RAW));
+}
+
+static bool send_prepared(struct weft_pg_conn *c, struct weft_pg_flight *f, const struct weft_plan *p) {
+  const struct weft_pg_params *e = &c->params;
+  struct weft_pg_statement *st =
+      (struct weft_pg_statement *)weft_statements_get(&c->statements, p->id);
+  char name[WEFT_PG_NAME];
+  bool parse = st == NULL;
+  if (parse) st = weft_pg_prepare(c, p->id);
+  weft_pg_name(c, st->serial, name);
+  f->serial = st->serial;
+  f->shape = weft_pg_shape_ref(st->shape);
+  if (parse) {
+    if (!PQsendPrepare(c->pg, name, p->sql.p, e->n, e->types)) {
+      weft_pg_forget(c, st, false);
+      return false;
+    }
+    f->parse = true;
+    f->left++;
+  }
+  if (!PQsendQueryPrepared(c->pg, name, e->n, e->values, e->lengths, e->formats,
+                           result_format(f, p, true)))
+    return false;
+  f->left++;
+  return true;
+}
+
+static bool send_unprepared(struct weft_pg_conn *c, struct weft_pg_flight *f,
+                            const struct weft_plan *p) {
+  const struct weft_pg_params *e = &c->params;
+  if (!PQsendQueryParams(c->pg, p->sql.p, e->n, e->types, e->values, e->lengths, e->formats,
+                         result_format(f, p, c->set->prepare)))
+    return false;
+  f->left++;
+  return true;
+}
+
+/* false: it failed, err says why; what went out of it is counted in f->left. */
+static bool send_statement(struct weft_pg_conn *c, struct weft_pg_flight *f, const struct weft_op *op,
+                           struct weft_error *err) {
+  const struct weft_plan *p = op->plan;
+  bool ok;
+  if (p->flags & WEFT_PLAN_SCRIPT) {
+    f->script = true;
+    ok = PQsendQuery(c->pg, p->sql.p);
+    f->left = ok;
+  } else {
+    if (weft_pg_encode(&c->params, p->slots, p->nslots, op->params, op->nparams, err) != 0) return false;
+    ok = is_prepared(c, p) ? send_prepared(c, f, p) : send_unprepared(c, f, p);
+    weft_pg_params_done(&c->params);
+  }
+  if (ok) return true;
+  weft_fail(err, WEFT_INTERNAL, "libpq cannot send the statement");
+  return false;
+}
+
+static void set_mode(struct weft_pg_conn *c, bool pipeline) {
+  if (c->pipeline == pipeline) return;
+  if (pipeline ? PQenterPipelineMode(c->pg) : PQexitPipelineMode(c->pg)) c->pipeline = pipeline;
+}
+
+static void sync_point(struct weft_pg_conn *c) {
+  struct weft_pg_flight *f = WEFT_CONTAINER(c->flights.prev, struct weft_pg_flight, link);
+  f->sync = PQpipelineSync(c->pg);
+  c->open_group = false;
+}
+
+static void launch(struct weft_pg_conn *c, struct weft_pg_flight *f, struct weft_op *op) {
+  struct weft_error err;
+  f->plan = op->plan->id;
+  f->maybe_hit = c->cancel != NULL;
+  if (!send_statement(c, f, op, &err)) {
+    if (f->left) weft_list_push(&c->flights, &f->link), c->open_group = true; /* Parse went out */
+    else weft_pg_recycle(c, f);
+    if (PQstatus(c->pg) == CONNECTION_BAD) {
+      weft_pg_fail_lost(c, &err);
+      weft_pg_lost(c, &err);
+      return;
+    }
+    op->driver_data = NULL;
+    weft_conn_finish(&c->base, op, NULL, &err);
+    return;
+  }
+  f->op = op;
+  op->driver_data = f;
+  op->state = WEFT_OP_SENT;
+  op->sent_at = weft_loop_clock(c->base.loop);
+  weft_list_push(&c->flights, &f->link);
+  c->open_group = c->pipeline;
+}
+
+/* ---- everything that may go ---- */
+static bool is_begin(const struct weft_plan *p) {
+  if (!(p->flags & WEFT_PLAN_CONTROL) || p->sql.n < 5) return false;
+  return strncasecmp(p->sql.p, "begin", 5) == 0 || strncasecmp(p->sql.p, "start", 5) == 0;
+}
+
+/* At the start of a group; there was an eviction because statements are being prepared, in pipeline mode
+   therefore. */
+static void deallocate(struct weft_pg_conn *c) {
+  char text[WEFT_PG_NAME + 16] = "deallocate ";
+  if (c->evicted.n == 0 || c->open_group || c->base.tx == WEFT_TX_FAILED) return;
+  struct weft_pg_flight *f = new_flight(c, WEFT_PG_DEALLOCATE);
+  for (size_t at = 0; at < c->evicted.n; at += sizeof(uint32_t)) {
+    uint32_t serial;
+    memcpy(&serial, c->evicted.p + at, sizeof serial);
+    weft_pg_name(c, serial, text + sizeof "deallocate " - 1);
+    f->left += PQsendQueryParams(c->pg, text, 0, NULL, NULL, NULL, NULL, 0);
+  }
+  weft_buf_reset(&c->evicted);
+  weft_list_push(&c->flights, &f->link);
+  sync_point(c);
+}
+
+/* The connection is ending or closing a session: chores come before operations. */
+static bool has_chore(const struct weft_pg_conn *c) {
+  return c->rolling_back || c->discarding || c->settling;
+}
+
+static bool send_next(struct weft_pg_conn *c) {
+  struct weft_op *op = first_held(c);
+  const struct weft_plan *p = op->plan;
+  bool idle = weft_list_empty(&c->flights), script = p->flags & WEFT_PLAN_SCRIPT;
+  bool plain = script || (idle && c->ready == 1 && !needs_parse(c, p));
+  if (!idle && (plain || !c->pipeline)) return false;
+  set_mode(c, !plain);
+  if (!plain) deallocate(c);
+  c->first_held = op->link.next;
+  c->held--;
+  c->ready--;
+  bool begin = is_begin(p);
+  launch(c, new_flight(c, WEFT_PG_OPERATION), op);
+  if (c->open_group && !(begin && c->ready)) sync_point(c);
+  return true;
+}
+
+static void send_chore(struct weft_pg_conn *c) {
+  struct weft_pg_flight *f;
+  const char *text;
+  if (c->rolling_back) {
+    f = new_flight(c, WEFT_PG_ROLLBACK);
+    text = "rollback";
+  } else if (c->discarding) {
+    f = new_flight(c, WEFT_PG_DISCARD);
+    text = "discard all";
+  } else {
+    f = new_flight(c, WEFT_PG_SETTLE);
+    text = c->set->prepare ? "set datestyle = 'ISO'; set intervalstyle = 'postgres'"
+                           : "set datestyle = 'ISO'";
+  }
+  set_mode(c, false);
+  f->script = true;
+  f->left = 1;
+  weft_list_push(&c->flights, &f->link);
+  PQsendQuery(c->pg, text); /* a failure shows as the end of the connection */
+}
+
+void weft_pg_pump(struct weft_pg_conn *c) {
+  if (c->sending || c->lost) return;
+  c->sending = true;
+  while (!c->cancel && !has_chore(c) && c->ready && !c->lost && send_next(c)) continue;
+  if (c->open_group && !c->lost) sync_point(c);
+  if (has_chore(c) && !c->lost && weft_list_empty(&c->flights)) send_chore(c);
+  c->sending = false;
+  if (c->lost) return;
+  int left = PQflush(c->pg);
+  if (left < 0 || PQstatus(c->pg) == CONNECTION_BAD) {
+    struct weft_error err;
+    weft_pg_fail_lost(c, &err);
+    weft_pg_lost(c, &err);
+    return;
+  }
+  weft_pg_watch(c, left ? WEFT_READABLE | WEFT_WRITABLE : WEFT_READABLE);
+  weft_pg_maybe_cancel(c);
+}
+
+void weft_pg_flush(struct weft_conn *base) {
+  struct weft_pg_conn *c = weft_pg_of(base);
+  c->ready = c->held;
+  weft_pg_pump(c);
+}
+
+void weft_pg_again(struct weft_pg_conn *c, const struct weft_pg_flight *f) {
+  struct weft_pg_flight *next = new_flight(c, WEFT_PG_OPERATION);
+  next->retried = true;
+  next->text = f->undecodable;
+  if (weft_list_empty(&c->flights)) set_mode(c, needs_parse(c, f->op->plan));
+  launch(c, next, f->op);
+  if (c->open_group) sync_point(c);
+}
+
+void weft_pg_reset(struct weft_conn *base) {
+  struct weft_pg_conn *c = weft_pg_of(base);
+  c->rolling_back = base->tx != WEFT_TX_NONE;
+  c->discarding = c->resetting = true;
+  weft_pg_pump(c);
+}
