@@ -31,7 +31,7 @@ enum weft_slot_form {
   WEFT_SLOT_ARRAY,      /* a LIST of slot.type, NULLs allowed: one PostgreSQL array parameter */
   WEFT_SLOT_ARRAY_TEXT, /* a LIST whose elements are arrays: a text[] of their array literals */
   /* A LIST as one parameter of SQLite; weft_slot_encode makes the value that is bound: */
-  WEFT_SLOT_JSON,       /* a JSON array of integers and text */
+  WEFT_SLOT_JSON,       /* a JSON array */
   WEFT_SLOT_JSON_REAL,  /* the same, other numbers in parts that SQL puts together exactly */
   WEFT_SLOT_JOINED,     /* byte strings joined to one blob */
   WEFT_SLOT_SPANS       /* a JSON array of [first, length] into it */

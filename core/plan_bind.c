@@ -161,6 +161,10 @@ static void powers(struct weft_buf *out, int exponent, int pieces) {
 static int real(const struct weft_slot *slot, struct weft_buf *out, double f,
                 struct weft_error *err) {
   if (isnan(f)) return refuse(slot, "NaN", err);
+  if (slot->form == WEFT_SLOT_JSON && isfinite(f)) { /* raw text, which reads plain numbers */
+    weft_json_value(out, weft_float(f));
+    return 0;
+  }
   if (isinf(f)) {
     weft_buf_str(out, f > 0 ? "9e999" : "-9e999");
     return 0;
@@ -181,18 +185,28 @@ static int real(const struct weft_slot *slot, struct weft_buf *out, double f,
   return 0;
 }
 
+/* A decimal that a double keeps: another one would match what it does not equal. */
+static int decimal(const struct weft_slot *slot, struct weft_buf *out,
+                   const struct weft_decimal *d, struct weft_error *err) {
+  struct weft_decimal back;
+  int64_t i;
+  if (!weft_decimal_to_int(d, &i)) {
+    weft_buf_int(out, i);
+    return 0;
+  }
+  double f = weft_decimal_to_float(d);
+  if (weft_decimal_from_float(f, &back) || weft_decimal_compare(&back, d))
+    return refuse(slot, "a decimal with more digits than a float keeps", err);
+  return real(slot, out, f, err);
+}
+
 static int element(const struct weft_slot *slot, struct weft_buf *out, struct weft_value v,
                    struct weft_error *err) {
-  int64_t i;
   switch (v.type) {
     case WEFT_BOOL:
     case WEFT_INT: weft_buf_int(out, v.u.i); return 0;
     case WEFT_FLOAT: return real(slot, out, v.u.f, err);
-    case WEFT_DECIMAL:
-      if (weft_decimal_to_int(v.u.dec, &i))
-        return real(slot, out, weft_decimal_to_float(v.u.dec), err);
-      weft_buf_int(out, i);
-      return 0;
+    case WEFT_DECIMAL: return decimal(slot, out, v.u.dec, err);
     case WEFT_BYTES: return refuse(slot, "bytes", err);
     case WEFT_TEXT:
     case WEFT_JSON:

@@ -51,7 +51,7 @@ struct weft_item {
 struct weft_query {
   int refs; /* atomic */
   uint8_t clause;
-  bool all;          /* UPDATE, DELETE: { all = true } was said */
+  bool all;          /* UPDATE, DELETE: { all = true } was said. ORDER: replaces those before it */
   bool quiet;        /* INSERT: nothing is returned but the count */
   bool conditioned;  /* some WHERE is below */
   uint32_t nitems, nrows, non, depth;

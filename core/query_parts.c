@@ -15,14 +15,19 @@ static bool aggregates(const struct weft_query *c) {
   return c->nitems > 0;
 }
 
-/* The last SELECT wins; one of aggregates alone adds to what was selected before. */
+/* The last SELECT wins; one of aggregates alone adds to what was selected before. An ORDER that says all
+   replaces those before it. */
 static struct counts count(const struct weft_query *q) {
   struct counts n = {0};
-  bool decided = false;
+  bool decided = false, ordered = false;
   for (; q; q = q->prev) switch (q->clause) {
       case WEFT_C_WHERE: n.where++; break;
       case WEFT_C_HAVING: n.having++; break;
-      case WEFT_C_ORDER: n.order += q->nitems; break;
+      case WEFT_C_ORDER:
+        if (ordered) break;
+        n.order += q->nitems;
+        ordered = q->all;
+        break;
       case WEFT_C_GROUP: n.group += q->nitems; break;
       case WEFT_C_SELECT:
         if (decided) break;
@@ -36,7 +41,7 @@ static struct counts count(const struct weft_query *q) {
 
 struct gather {
   const struct weft_expr **where, **having; /* the end of what is still free */
-  struct weft_item *order, *group, *select, *select_start;
+  struct weft_item *order, *group, *select, *order_start, *select_start;
 };
 
 static void prepend(struct weft_item **end, const struct weft_query *c) {
@@ -48,7 +53,9 @@ static void gather_clause(struct gather *g, const struct weft_query *c, struct w
   switch (c->clause) {
     case WEFT_C_WHERE: *--g->where = c->expr; break;
     case WEFT_C_HAVING: *--g->having = c->expr; break;
-    case WEFT_C_ORDER: prepend(&g->order, c); break;
+    case WEFT_C_ORDER:
+      if (g->order > g->order_start) prepend(&g->order, c);
+      break;
     case WEFT_C_GROUP: prepend(&g->group, c); break;
     case WEFT_C_SELECT:
       if (g->select > g->select_start) prepend(&g->select, c);
@@ -81,7 +88,7 @@ void weft_query_parts(const struct weft_query *q, struct weft_arena *a, struct w
   struct weft_item *order = room(a, n.order), *group = room(a, n.group);
   struct weft_item *select = room(a, n.select);
   struct gather g = {where + n.where, having + n.having, order + n.order,
-                     group + n.group, select + n.select, select};
+                     group + n.group, select + n.select, order, select};
   *out = (struct weft_parts){.table = q->table,    .verb = weft_query_verb(q), .select = select,
                              .order = order,       .group = group,             .nselect = n.select,
                              .norder = n.order,    .ngroup = n.group,          .limit = -1,

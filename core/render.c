@@ -216,7 +216,7 @@ void weft_render_right(struct weft_renderer *r, const struct weft_expr *e, struc
   if (e->kind == WEFT_E_VALUE) weft_render_param(r, e->source, as.type, as.column, WEFT_SLOT_VALUE);
   else if (e->kind == WEFT_E_LIST)
     weft_render_param(r, e->source, as.type, as.column,
-                      r->d->numbered ? WEFT_SLOT_ARRAY : WEFT_SLOT_JSON_REAL);
+                      r->d->numbered ? WEFT_SLOT_ARRAY : WEFT_SLOT_JSON);
   else weft_render_operand(r, e);
 }
 

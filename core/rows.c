@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "decimal.h"
-#include "json.h"
+#include "json_read.h"
 
 enum {
   SMALL = 1024,         /* the usual block: a look-up by key with its text */

@@ -71,7 +71,8 @@ end
 
 local known, uses, where = {}, {}, {} -- known: path -> true; uses: name -> list of names
 
-local function without_ending(path) return (path:gsub("%.%w+$", "")) end
+---x.h, x.c and x_private.h are one file.
+local function without_ending(path) return (path:gsub("%.%w+$", ""):gsub("_private$", "")) end
 
 local function found(...)
   for _, path in ipairs { ... } do

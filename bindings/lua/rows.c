@@ -414,9 +414,13 @@ static int l_row_original(lua_State *L) { /* core.row_original(row, column): as 
 bool weft_lua_changed(lua_State *L, struct weft_lua *w, int idx, struct weft_value v, uint32_t as) {
   if (lua_isnil(L, idx)) return v.type != WEFT_NULL;
   if (v.type == WEFT_NULL) return lua_touserdata(L, idx) != w->null || lua_isnil(L, idx);
-  if (v.type == WEFT_INT) return !lua_isinteger(L, idx) || lua_tointeger(L, idx) != v.u.i;
+  if (v.type == WEFT_INT && !as) return !lua_isinteger(L, idx) || lua_tointeger(L, idx) != v.u.i;
   weft_lua_push(L, w, v, as);
   bool same = lua_compare(L, -1, idx, LUA_OPEQ);
+  if (v.type == WEFT_FLOAT && v.u.f != v.u.f) { /* NaN stays NaN */
+    lua_Number now = lua_tonumber(L, idx);
+    same = lua_type(L, idx) == LUA_TNUMBER && now != now;
+  }
   if (!same && lua_istable(L, -1) && lua_istable(L, idx)) { /* json, arrays: by their text */
     struct weft_buf a, b;
     struct weft_error err;

@@ -73,8 +73,14 @@ void weft_pg_cancel_detach(struct weft_pg_conn *c) {
   if (k->ended) free(k);
 }
 
+static struct weft_pg_flight *next_flight(struct weft_pg_conn *c, struct weft_pg_flight *f) {
+  return f->link.next == &c->flights ? NULL : WEFT_CONTAINER(f->link.next, struct weft_pg_flight, link);
+}
+
 void weft_pg_maybe_cancel(struct weft_pg_conn *c) {
   struct weft_pg_flight *f = weft_pg_current(c);
+  /* The answer to BEGIN stays in the server's buffer until the statement that came with it has ended. */
+  while (f && !f->why && !f->sync) f = next_flight(c, f);
   if (!f || !f->why || c->cancel || c->lost) return;
   if (c->events & WEFT_WRITABLE) return; /* it is not even sent; asked again when it is */
   struct weft_pg_cancel *k = weft_zalloc(sizeof *k);

@@ -74,6 +74,13 @@ static void drop_quoted(char *text) {
   *to = 0;
 }
 
+/* Classes whose messages name constraints, tables, columns and states, never a value. */
+static bool names_only(const char *sqlstate) {
+  static const char classes[] = "08 23 25 26 28 40 42 53 54 55 57 58 ";
+  char class[4] = {sqlstate[0], sqlstate[0] ? sqlstate[1] : 0, ' ', 0};
+  return strlen(class) == 3 && strstr(classes, class);
+}
+
 /* Where a parameter is quoted in a message of another class, the rest of the message goes. */
 static void cut_parameters(char *text, const struct weft_op *op) {
   for (uint32_t i = 0; op && i < op->nparams; i++) {
@@ -93,7 +100,7 @@ void weft_pg_scrub(char *message, const char *sqlstate, const struct weft_op *op
     if (colon) *colon = 0;
     drop_quoted(message);
   }
-  cut_parameters(message, op);
+  if (!names_only(sqlstate)) cut_parameters(message, op);
 }
 
 void weft_pg_tidy(const char *message, char *out, size_t size) {

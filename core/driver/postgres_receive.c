@@ -178,10 +178,10 @@ static void chore_done(struct weft_pg_conn *c, const struct weft_pg_flight *f) {
 static bool runs_again(const struct weft_pg_conn *c, const struct weft_pg_flight *f) {
   const struct weft_op *op = f->op;
   if (f->undecodable) return true; /* a read */
-  if (f->retried || f->why || !f->err || (op->plan->flags & WEFT_PLAN_CONTROL)) return false;
+  if (f->why || !f->err || (op->plan->flags & WEFT_PLAN_CONTROL)) return false;
   if ((op->flags & WEFT_OP_IN_TX) || c->base.tx != WEFT_TX_NONE) return false;
-  if (!(op->plan->flags & WEFT_PLAN_READ) && !weft_list_empty(&c->flights)) return false; /* order */
-  return f->stale || (f->maybe_hit && strcmp(f->err->code, "57014") == 0);
+  if (f->maybe_hit && strcmp(f->err->code, "57014") == 0) return true;
+  return f->stale && !f->retried;
 }
 
 static void finish(struct weft_pg_conn *c, struct weft_pg_flight *f) {

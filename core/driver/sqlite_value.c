@@ -195,7 +195,9 @@ static int text(struct weft_arena *arena, sqlite3_stmt *stmt, int i, struct sqli
     *out = decimal(arena, &d, how.scale);
     return SQLITE_OK;
   }
-  out->type = how.how == READ_JSON ? WEFT_JSON : WEFT_TEXT;
+  /* Nothing stops a json column from holding other text. */
+  bool json = how.how == READ_JSON && weft_json_valid(weft_slice(p, (size_t)n));
+  out->type = json ? WEFT_JSON : WEFT_TEXT;
   return bytes(arena, p, n, out);
 }
 
