@@ -131,12 +131,8 @@ void weft_call_done(struct weft_op *op, struct weft_rows *rows, const struct wef
   weft_context_report(call->db, op, call->started, rows, err);
   weft_plan_unref(op->plan);
   op->plan = NULL;
-  if (call->tx) {
-    call->place = WEFT_AT_HEAD;
-    err = weft_tx_answer(call->tx, err);
-  } else {
-    call->place = WEFT_AT_REST;
-  }
+  call->place = WEFT_AT_REST;
+  if (call->tx) err = weft_tx_answer(call->tx, err);
   if (err && rows) {
     weft_rows_unref(rows);
     rows = NULL;

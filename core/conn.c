@@ -51,7 +51,7 @@ static void unlink_op(struct weft_conn *c, struct weft_op *op) {
 static void measure(struct weft_conn *c, const struct weft_op *op, int64_t now) {
   int64_t whole = now - op->sent_at, behind = now - c->used_at, rtt = 0;
   if (c->driver->caps & WEFT_DRIVER_PIPELINES) {
-    if (c->used_at < op->sent_at && whole < c->rtt) c->rtt = whole;
+    if (c->used_at <= op->sent_at && whole < c->rtt) c->rtt = whole;
     rtt = c->rtt;
   }
   int64_t spent = whole - rtt < behind ? whole - rtt : behind;

@@ -50,7 +50,7 @@ static void ring(void *ud) {
 }
 
 void weft_context_watch(struct weft_context *c, struct weft_call *call) {
-  if (!call->deadline) return;
+  if (!call->deadline || !c->loop) return;
   if (!c->alarm) c->alarm = weft_timer_new(c->loop, ring, c);
   weft_list_remove(&call->timed);
   weft_list_push(&c->timed, &call->timed);

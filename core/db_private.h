@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the composition share: db.c (databases, relations), call.c (the life of a call),
-   tx.c (transactions), batch.c (look-ups by key), schema.c (what is known of tables), context.c.
+   tx.c and tx_verbs.c (transactions), batch.c (look-ups by key), schema.c (what is known of tables), context.c.
 
    A call is in one place at a time (enum weft_place); whoever moves it says so there. Each place has one
    way out for a call that gives up, all of them in weft_call_abort. */
@@ -10,7 +10,7 @@
 #include "db.h"
 
 enum weft_place {
-  WEFT_AT_REST,
+  WEFT_AT_REST,      /* not running, or in the middle of a step: nobody can give it up now */
   WEFT_AT_DISCOVERY, /* in relation->waiting */
   WEFT_AT_BATCH,     /* in a finder's held list, until the turn's end */
   WEFT_AT_FLIGHT,    /* rides on a merged statement: flight->callers */

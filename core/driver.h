@@ -92,7 +92,8 @@ struct weft_conn {
 };
 
 enum weft_driver_caps {
-  WEFT_DRIVER_PIPELINES = 1,  /* several operations in flight on one connection */
+  WEFT_DRIVER_PIPELINES = 1,  /* several operations in flight on one connection; one that was submitted
+                                 together with a BEGIN that fails is not carried out */
   WEFT_DRIVER_ONE_WRITER = 2, /* a file (url scheme:path) whose writers queue up before they begin */
   WEFT_DRIVER_CANCELS = 4     /* a running statement of an exclusive connection can be stopped */
 };

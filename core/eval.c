@@ -35,7 +35,7 @@ static enum weft_truth settle(enum weft_truth decides, enum weft_truth a, enum w
   return opposite(decides);
 }
 
-static enum weft_truth answer(enum weft_expr_kind kind, enum weft_relation r) {
+static enum weft_truth answer(enum weft_expr_kind kind, enum weft_ordering r) {
   if (r == WEFT_R_NULL) return WEFT_NULLISH;
   if (r == WEFT_R_UNKNOWN) return WEFT_UNKNOWABLE;
   if (kind == WEFT_E_EQ) return r == WEFT_R_SAME;

@@ -23,7 +23,8 @@ struct weft_loop {
   uv_loop_t *uv;
   uv_prepare_t prepare; /* data: the loop */
   uv_idle_t idle;
-  int64_t now, skipped; /* skipped: ahead of the machine's clock */
+  int64_t now;
+  int64_t frozen; /* what the clock shows instead of the machine's time; 0: it goes */
   struct weft_list deferred, round, end;
   struct weft_list open; /* struct handle.link */
   long handles, works, closing, holds;
@@ -49,7 +50,7 @@ struct weft_watch {
 struct weft_timer {
   struct handle h;
   uv_timer_t uv;
-  int64_t at;
+  int64_t at; /* 0: not running */
   void (*cb)(void *ud);
 };
 
@@ -85,7 +86,9 @@ static void enter(struct weft_loop *l) {
 
 static void leave(struct weft_loop *l) { l->depth--; }
 
-int64_t weft_loop_clock(const struct weft_loop *l) { return (int64_t)uv_hrtime() + l->skipped; }
+int64_t weft_loop_clock(const struct weft_loop *l) {
+  return l->frozen ? l->frozen : (int64_t)uv_hrtime();
+}
 
 void weft_loop_update_now(struct weft_loop *l) {
   l->now = weft_loop_clock(l);
@@ -344,33 +347,37 @@ struct weft_timer *weft_timer_new(struct weft_loop *l, void (*cb)(void *ud), voi
 static void on_timer(uv_timer_t *uv) {
   struct weft_timer *t = uv->data;
   struct weft_loop *l = t->h.loop;
+  t->at = 0;
   enter(l);
   t->cb(t->h.ud);
   leave(l);
 }
 
 void weft_timer_start(struct weft_timer *t, int64_t at) {
+  t->at = at > 0 ? at : 1;
+  if (t->h.loop->frozen && at > t->h.loop->frozen) {
+    uv_timer_stop(&t->uv); /* until weft_loop_skip passes it */
+    return;
+  }
   /* libuv counts whole milliseconds of the same clock: rounding up never fires early. */
-  int64_t real = at - t->h.loop->skipped, now = (int64_t)uv_now(t->h.loop->uv);
-  int64_t due = real > 0 ? real / MS + (real % MS != 0) : 0;
-  t->at = at;
+  int64_t due = t->at / MS + (t->at % MS != 0), now = (int64_t)uv_now(t->h.loop->uv);
+  if (t->h.loop->frozen) due = now;
   uv_timer_start(&t->uv, on_timer, due > now ? (uint64_t)(due - now) : 0, 0);
 }
 
 void weft_loop_skip(struct weft_loop *l, int64_t ns) {
-  l->skipped += ns;
+  l->frozen = weft_loop_clock(l) + ns;
   l->stale = true;
   for (struct weft_list *at = l->open.next; at != &l->open; at = at->next) {
-    struct handle *h = WEFT_CONTAINER(at, struct handle, link);
-    uv_handle_t *uv = handle_uv(h);
-    if (uv->type == UV_TIMER && uv_is_active(uv)) {
-      struct weft_timer *t = (struct weft_timer *)(void *)h;
-      weft_timer_start(t, t->at);
-    }
+    struct weft_timer *t = (struct weft_timer *)(void *)WEFT_CONTAINER(at, struct handle, link);
+    if (handle_uv(&t->h)->type == UV_TIMER && t->at) weft_timer_start(t, t->at);
   }
 }
 
-void weft_timer_stop(struct weft_timer *t) { uv_timer_stop(&t->uv); }
+void weft_timer_stop(struct weft_timer *t) {
+  t->at = 0;
+  uv_timer_stop(&t->uv);
+}
 
 void weft_timer_free(struct weft_timer *t) {
   if (t) handle_close(&t->h, (uv_handle_t *)&t->uv);

@@ -32,7 +32,8 @@ void weft_loop_free(struct weft_loop *l);
 int64_t weft_loop_now(const struct weft_loop *l); /* ns; of this turn's start */
 void weft_loop_update_now(struct weft_loop *l);
 int64_t weft_loop_clock(const struct weft_loop *l); /* the same scale, at this instant */
-/* Moves the loop's time forward: timers that it passes fire in the next turn. For specs. */
+/* For specs: from the first call on, the loop's time moves only by these; timers that it passes fire in
+   the next turn. */
 void weft_loop_skip(struct weft_loop *l, int64_t ns);
 bool weft_loop_running(const struct weft_loop *l);
 

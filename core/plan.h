@@ -25,6 +25,8 @@ enum weft_plan_flags {
   WEFT_PLAN_REPEAT = 256   /* an insert of many rows: the statement runs once per row, see weft_plan_runs */
 };
 
+enum { WEFT_PLAN_LONG = 65536 }; /* bytes of SQL text that are VOLATILE */
+
 /* How a slot's value travels. */
 enum weft_slot_form {
   WEFT_SLOT_VALUE,
@@ -70,6 +72,10 @@ struct weft_plan {
   size_t bytes;
   struct weft_arena arena;
 };
+
+/* An empty plan, for those below that fill one, and what it takes once it is full. */
+struct weft_plan *weft_plan_new(const struct weft_dialect *d, uint32_t flags);
+size_t weft_plan_bytes(const struct weft_plan *p);
 
 struct weft_plan *weft_plan_ref(struct weft_plan *p);
 void weft_plan_unref(struct weft_plan *p);

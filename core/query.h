@@ -44,7 +44,7 @@ enum weft_note { WEFT_NOTE_BATCH_OFF = 1 };
 /* One selected column, one order, one assignment. */
 struct weft_item {
   struct weft_slice name;       /* alias or assigned column; empty: the expression's own name */
-  const struct weft_expr *expr; /* INSERT: NULL, the cell comes from values */
+  const struct weft_expr *expr; /* INSERT: of the only row; NULL, the cell comes from values */
   uint32_t flags;               /* enum weft_order_flags */
 };
 

@@ -24,7 +24,7 @@ static void returning(struct weft_renderer *r) {
 
 /* A cell that is left to the database is left out of the statement. */
 static bool given(const struct weft_query *verb, uint32_t i) {
-  return verb->nrows && verb->values[i].type != WEFT_ANY;
+  return verb->items[i].expr || (verb->nrows && verb->values[i].type != WEFT_ANY);
 }
 
 static uint32_t columns(struct weft_renderer *r, const struct weft_query *verb) {
@@ -39,13 +39,16 @@ static uint32_t columns(struct weft_renderer *r, const struct weft_query *verb) 
 }
 
 static void values(struct weft_renderer *r, const struct weft_query *verb) {
-  uint32_t n = 0;
+  uint32_t n = 0, cell = verb->source;
   weft_render_lit(r, " values (");
   for (uint32_t i = 0; i < verb->nitems; i++) {
     if (!given(verb, i)) continue;
-    const struct weft_table_column *c = weft_render_column(r, verb->items[i].name);
-    if (n) weft_render_lit(r, ", ");
-    weft_render_param(r, verb->source + n++, c ? &c->type : NULL, c, WEFT_SLOT_VALUE);
+    const struct weft_item *it = &verb->items[i];
+    const struct weft_table_column *c = weft_render_column(r, it->name);
+    const struct weft_column_type *type = c ? &c->type : NULL;
+    if (n++) weft_render_lit(r, ", ");
+    if (it->expr) weft_render_right(r, it->expr, (struct weft_typed){type, c});
+    else weft_render_param(r, cell++, type, c, WEFT_SLOT_VALUE);
   }
   weft_render_lit(r, ")");
 }

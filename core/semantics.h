@@ -16,7 +16,7 @@
 enum weft_truth { WEFT_FALSE, WEFT_TRUE, WEFT_NULLISH, WEFT_UNKNOWABLE };
 
 /* How one value stands to another. */
-enum weft_relation {
+enum weft_ordering {
   WEFT_R_LESS,
   WEFT_R_SAME,
   WEFT_R_MORE,
@@ -36,7 +36,7 @@ struct weft_operand {
 
 struct weft_semantics {
   /* At least one side is a cell. */
-  enum weft_relation (*compare)(const struct weft_operand *a, const struct weft_operand *b);
+  enum weft_ordering (*compare)(const struct weft_operand *a, const struct weft_operand *b);
   /* LIKE ILIKE BEGINS ENDS CONTAINS; a parameter is text, or bytes beside a column of bytes. */
   enum weft_truth (*match)(enum weft_expr_kind kind, const struct weft_operand *a,
                            const struct weft_operand *pattern);
@@ -51,7 +51,7 @@ extern const struct weft_semantics weft_semantics_sqlite;
 
 /* For the implementations. */
 
-static inline enum weft_relation weft_relation_of(int order) {
+static inline enum weft_ordering weft_relation_of(int order) {
   return order < 0 ? WEFT_R_LESS : order > 0 ? WEFT_R_MORE : WEFT_R_SAME;
 }
 static inline struct weft_slice weft_operand_bytes(const struct weft_operand *o) {

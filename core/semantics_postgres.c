@@ -18,12 +18,12 @@ enum oid {
   NAME_BYTES = 64
 };
 
-static enum weft_relation compare_int(int64_t a, int64_t b) {
+static enum weft_ordering compare_int(int64_t a, int64_t b) {
   return weft_relation_of((a > b) - (a < b));
 }
 
 /* NaN equals itself and is above all; -0.0 is 0. A parameter of a float4 column arrives rounded. */
-static enum weft_relation compare_float(double a, double b, bool single) {
+static enum weft_ordering compare_float(double a, double b, bool single) {
   if (single) a = (float)a, b = (float)b;
   if (isnan(a) || isnan(b)) return weft_relation_of((isnan(a) != 0) - (isnan(b) != 0));
   return weft_relation_of((a > b) - (a < b));
@@ -39,7 +39,7 @@ static int special_rank(struct weft_value v) {
   return weft_slice_equal(s, WEFT_LIT("-Infinity")) ? -1 : -2;
 }
 
-static enum weft_relation compare_numeric(struct weft_value a, struct weft_value b) {
+static enum weft_ordering compare_numeric(struct weft_value a, struct weft_value b) {
   if (a.type == WEFT_DECIMAL && b.type == WEFT_DECIMAL)
     return weft_relation_of(weft_decimal_compare(a.u.dec, b.u.dec));
   int x = special_rank(a), y = special_rank(b);
@@ -55,7 +55,7 @@ static bool plain_text(uint32_t oid) {
   return oid == OID_NONE || oid == OID_TEXT || oid == OID_VARCHAR;
 }
 
-static enum weft_relation compare_text(const struct weft_table_column *c, struct weft_slice a,
+static enum weft_ordering compare_text(const struct weft_table_column *c, struct weft_slice a,
                                        struct weft_slice b) {
   uint32_t oid = c->type.oid;
   bool equality = c->collation == WEFT_COLLATE_BINARY || c->collation == WEFT_COLLATE_EQUAL;
@@ -73,14 +73,14 @@ static enum weft_relation compare_text(const struct weft_table_column *c, struct
 }
 
 /* Of two values of type, which is a column's or an array element's. */
-static enum weft_relation compare_values(const struct weft_table_column *c, enum weft_type type,
+static enum weft_ordering compare_values(const struct weft_table_column *c, enum weft_type type,
                                          uint32_t oid, struct weft_value a, struct weft_value b);
 
 /* Element by element; NULL equals NULL here. What the order of arrays is worth is not known: their
    dimensions take part in it. */
-static enum weft_relation compare_array(const struct weft_table_column *c,
+static enum weft_ordering compare_array(const struct weft_table_column *c,
                                         const struct weft_array *a, const struct weft_array *b) {
-  enum weft_relation all = a->n == b->n ? WEFT_R_SAME : WEFT_R_OTHER;
+  enum weft_ordering all = a->n == b->n ? WEFT_R_SAME : WEFT_R_OTHER;
   for (uint32_t i = 0; i < a->n && i < b->n; i++) {
     struct weft_value x = a->v[i], y = b->v[i];
     if (x.type == WEFT_NULL || y.type == WEFT_NULL) {
@@ -88,14 +88,14 @@ static enum weft_relation compare_array(const struct weft_table_column *c,
       continue;
     }
     enum weft_type type = x.type == WEFT_ARRAY || y.type == WEFT_ARRAY ? WEFT_ARRAY : c->type.elem;
-    enum weft_relation r = compare_values(c, type, c->type.elem_oid, x, y);
+    enum weft_ordering r = compare_values(c, type, c->type.elem_oid, x, y);
     if (r == WEFT_R_UNKNOWN) all = r;
     else if (r != WEFT_R_SAME) return WEFT_R_OTHER;
   }
   return all;
 }
 
-static enum weft_relation compare_values(const struct weft_table_column *c, enum weft_type type,
+static enum weft_ordering compare_values(const struct weft_table_column *c, enum weft_type type,
                                          uint32_t oid, struct weft_value a, struct weft_value b) {
   if (type == WEFT_DECIMAL) return compare_numeric(a, b);
   if (a.type != type || b.type != type) return WEFT_R_UNKNOWN;
@@ -130,7 +130,7 @@ static bool same_type(const struct weft_table_column *a, const struct weft_table
          a->type.elem_oid == b->type.elem_oid && a->collation == b->collation;
 }
 
-static enum weft_relation compare(const struct weft_operand *a, const struct weft_operand *b) {
+static enum weft_ordering compare(const struct weft_operand *a, const struct weft_operand *b) {
   const struct weft_table_column *c = a->column ? a->column : b->column;
   if (a->column && b->column && !same_type(a->column, b->column)) return WEFT_R_UNKNOWN;
   enum weft_type type = c->type.type;

@@ -201,7 +201,7 @@ static struct weft_slice trim(struct weft_slice s) {
   return s;
 }
 
-static enum weft_relation compare_text(enum weft_collation how, struct weft_slice a,
+static enum weft_ordering compare_text(enum weft_collation how, struct weft_slice a,
                                        struct weft_slice b) {
   switch (how) {
   case WEFT_COLLATE_BINARY:
@@ -217,14 +217,14 @@ static enum weft_relation compare_text(enum weft_collation how, struct weft_slic
   }
 }
 
-static enum weft_relation compare_numbers(const struct cell *a, const struct cell *b) {
+static enum weft_ordering compare_numbers(const struct cell *a, const struct cell *b) {
   if (weft_value_compare(a->hi, b->lo) < 0) return WEFT_R_LESS;
   if (weft_value_compare(a->lo, b->hi) > 0) return WEFT_R_MORE;
   bool points = weft_value_equal(a->lo, a->hi) && weft_value_equal(b->lo, b->hi);
   return points ? WEFT_R_SAME : WEFT_R_UNKNOWN;
 }
 
-static enum weft_relation compare_as(enum affinity how, enum weft_collation collation,
+static enum weft_ordering compare_as(enum affinity how, enum weft_collation collation,
                                      const struct weft_operand *x, const struct weft_operand *y) {
   struct cell a, b;
   store(&a, x);
@@ -251,11 +251,11 @@ static enum affinity common(const struct weft_operand *x, const struct weft_oper
   return a == EITHER || b == EITHER ? EITHER : BLOB;
 }
 
-static enum weft_relation compare(const struct weft_operand *x, const struct weft_operand *y) {
+static enum weft_ordering compare(const struct weft_operand *x, const struct weft_operand *y) {
   enum affinity how = common(x, y);
   const struct weft_table_column *c = x->column ? x->column : y->column;
   if (how != EITHER) return compare_as(how, c->collation, x, y);
-  enum weft_relation strict = compare_as(BLOB, c->collation, x, y);
+  enum weft_ordering strict = compare_as(BLOB, c->collation, x, y);
   return compare_as(NUMERIC, c->collation, x, y) == strict ? strict : WEFT_R_UNKNOWN;
 }
 
@@ -306,7 +306,7 @@ static enum weft_truth truth(const struct weft_operand *o) {
   if (c.storage != NUMBER) return WEFT_UNKNOWABLE;
   struct cell zero;
   set_number(&zero, weft_int(0));
-  enum weft_relation r = compare_numbers(&c, &zero);
+  enum weft_ordering r = compare_numbers(&c, &zero);
   return r == WEFT_R_UNKNOWN ? WEFT_UNKNOWABLE : (enum weft_truth)(r != WEFT_R_SAME);
 }
 

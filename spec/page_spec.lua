@@ -127,9 +127,8 @@ backends.each(function(backend)
     it("goes by a composite key", function()
       for size = 1, 5 do
         assert.same({ "a1", "a2", "b1", "b2", "c1" }, (walk(Seat, size)))
-        assert.same({ "b2", "a2", "b1", "a1", "c1" },
-          (walk(Seat:order("number", "desc"):order("taken", "asc", "nulls last"):order("hall"), size))
-          and { "b2", "a2", "b1", "a1", "c1" })
+        assert.same({ "b2", "a2", "a1", "b1", "c1" },
+          (walk(Seat:order("number", "desc"):order("taken", "asc", "nulls last"), size)))
       end
     end)
 
@@ -187,8 +186,8 @@ backends.each(function(backend)
     it("says type for a cursor that somebody has changed", function()
       local function hex(text) return (text:gsub(".", function(c) return ("%02x"):format(c:byte()) end)) end
       raises("type", function() Thing:page { after = hex '["x"]' } end)
+      raises("type", function() Thing:page { after = hex "[[1]]" } end)
       raises("usage", function() Thing:page { after = hex '{"id":1}' } end, "cursor")
-      raises("usage", function() Thing:page { after = hex "[[1]]" } end)
     end)
   end)
 

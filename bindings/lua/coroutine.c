@@ -150,14 +150,12 @@ static void over(lua_State *L, struct weft_lua *w, const char *name, lua_CFuncti
 }
 
 void weft_lua_open_coroutine(lua_State *L, struct weft_lua *w) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, w->slots);
   lua_newtable(L); /* weak: a parked coroutine that nobody holds may go */
   lua_newtable(L);
   lua_pushliteral(L, "k");
   lua_setfield(L, -2, "__mode");
   lua_setmetatable(L, -2);
-  lua_rawseti(L, -2, SLOT_PARKED);
-  lua_pop(L, 1);
+  weft_lua_set_slot(L, w, SLOT_PARKED);
   if (lua_getglobal(L, "coroutine") == LUA_TTABLE) {
     over(L, w, "resume", l_resume);
     over(L, w, "wrap", l_wrap);

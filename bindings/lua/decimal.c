@@ -5,11 +5,24 @@
 
 #include "decimal.h"
 
+/* Prices repeat, and a decimal never changes: one that was met lately is handed out again. */
 void weft_lua_push_decimal(lua_State *L, struct weft_lua *w, const struct weft_decimal *d) {
+  uint32_t at = (uint32_t)(d->lo ^ d->hi ^ (uint64_t)d->scale << 5) % DECIMALS;
+  struct weft_decimal *known = &w->decimals[at];
+  weft_lua_slot(L, w, SLOT_DECIMALS);
+  if (known->lo == d->lo && known->hi == d->hi && known->scale == d->scale && known->neg == d->neg) {
+    lua_rawgeti(L, -1, (lua_Integer)at + 1);
+    lua_replace(L, -2);
+    return;
+  }
   struct weft_decimal *copy = lua_newuserdatauv(L, sizeof *copy, 0);
   *copy = *d;
   weft_lua_slot(L, w, SLOT_MT_DECIMAL);
   lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, -3, (lua_Integer)at + 1);
+  lua_replace(L, -2);
+  *known = *d;
 }
 
 const struct weft_decimal *weft_lua_to_decimal(lua_State *L, struct weft_lua *w, int idx) {
@@ -136,5 +149,8 @@ void weft_lua_open_decimal(lua_State *L, struct weft_lua *w) {
   static const luaL_Reg functions[] = {{"decimal", l_decimal}, {NULL, NULL}};
   weft_lua_metatable(L, w, SLOT_MT_DECIMAL, "weft.decimal", meta);
   lua_pop(L, 1);
+  lua_createtable(L, DECIMALS, 0);
+  weft_lua_set_slot(L, w, SLOT_DECIMALS);
+  for (int i = 0; i < DECIMALS; i++) w->decimals[i].scale = -1;
   weft_lua_functions(L, w, functions);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* require "weft.core": the module table and what belongs to a Lua state. Everything long-lived sits in
-   one array in the registry (enum weft_lua_slot). The state's userdata was given its metatable first, so
+/* require "weft.core": the module table and what belongs to a Lua state. Everything long-lived has a
+   reference in the registry (enum weft_lua_slot). The state's userdata was given its metatable first, so
    it is finalized last: every handle may still use it in its own __gc. */
 #include "weft_lua.h"
 
@@ -15,12 +15,6 @@ struct weft_lua *weft_lua_of(lua_State *L) {
   struct weft_lua *w = lua_touserdata(L, -1);
   lua_pop(L, 1);
   return w;
-}
-
-void weft_lua_slot(lua_State *L, struct weft_lua *w, int slot) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, w->slots);
-  lua_rawgeti(L, -1, slot);
-  lua_remove(L, -2);
 }
 
 bool weft_lua_is(lua_State *L, struct weft_lua *w, int idx, int slot) {
@@ -44,10 +38,8 @@ void weft_lua_metatable(lua_State *L, struct weft_lua *w, int slot, const char *
   lua_setfield(L, -2, "__name");
   lua_pushvalue(L, -1);
   lua_setfield(L, -2, "__index");
-  lua_rawgeti(L, LUA_REGISTRYINDEX, w->slots);
-  lua_pushvalue(L, -2);
-  lua_rawseti(L, -2, slot);
-  lua_pop(L, 1);
+  lua_pushvalue(L, -1);
+  weft_lua_set_slot(L, w, slot);
 }
 
 /* ---- functions of the module itself ---- */
@@ -74,9 +66,7 @@ static int l_set_slot(lua_State *L) { /* core.hook(name, function or nil): what 
   static const int slots[] = {SLOT_EVENTS, SLOT_ASSOCIATION, SLOT_ROW_METHODS};
   int which = luaL_checkoption(L, 1, NULL, names);
   lua_settop(L, 2);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, w->slots);
-  lua_pushvalue(L, 2);
-  lua_rawseti(L, -2, slots[which]);
+  weft_lua_set_slot(L, w, slots[which]);
   return 0;
 }
 
@@ -187,11 +177,12 @@ int luaopen_weft_core(lua_State *L) {
   lua_pop(L, 1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
 
-  lua_createtable(L, SLOT_COUNT, 0);
-  for (int i = 1; i < SLOT_COUNT; i++) lua_pushboolean(L, 0), lua_rawseti(L, -2, i);
+  for (int i = 1; i < SLOT_COUNT; i++) {
+    lua_pushboolean(L, 0);
+    w->slot[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
   w->handlers = lua_newthread(L);
-  lua_rawseti(L, -2, SLOT_EVENT_THREAD);
-  w->slots = luaL_ref(L, LUA_REGISTRYINDEX);
+  weft_lua_set_slot(L, w, SLOT_EVENT_THREAD);
 
   lua_newtable(L);
   weft_lua_functions(L, w, functions);

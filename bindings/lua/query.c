@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "eval.h"
+
 struct lua_query *weft_lua_to_query(lua_State *L, struct weft_lua *w, int idx) {
   if (lua_type(L, idx) != LUA_TUSERDATA || !lua_getmetatable(L, idx)) return NULL;
   bool is = lua_rawgetp(L, -1, w) == LUA_TBOOLEAN; /* its mark */
@@ -31,6 +33,11 @@ static struct lua_query *push_new(lua_State *L, int like) {
   lua_getmetatable(L, like);
   lua_setmetatable(L, -2);
   return lq;
+}
+
+struct weft_lua_context weft_lua_about(const struct lua_query *lq, const char *op) {
+  return (struct weft_lua_context){
+      .op = op, .model = lq->model->label, .database = weft_db_name(lq->model->db)};
 }
 
 void weft_lua_push_query(lua_State *L, struct weft_lua *w, int idx, struct weft_query *q) {
@@ -83,7 +90,7 @@ static void begin(lua_State *L, struct step *s, enum weft_clause clause) {
 }
 
 static int fail(struct step *s) {
-  struct weft_lua_context c = {.model = s->fresh->model->label};
+  struct weft_lua_context c = weft_lua_about(s->fresh, NULL);
   return weft_lua_raise(s->L, s->w, &s->err, &c);
 }
 
@@ -417,6 +424,30 @@ static int l_table(lua_State *L) {
   return 1;
 }
 
+/* core.eval(query, row): the query's conditions over a row read with all its columns, in memory: true,
+   false, nil (NULL), or "unknowable" when only the database can tell. */
+static int l_eval(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  struct weft_table *t = weft_relation_table(lq->model->relation);
+  struct weft_rows *rows;
+  uint32_t number;
+  struct weft_parts parts;
+  struct weft_arena arena;
+  if (!weft_lua_row(L, w, 2, &rows, &number) || !t->known || rows->ncols != t->ncolumns)
+    return weft_lua_usage(L, w, "eval takes a query and a row with all columns of its table");
+  weft_arena_init(&arena, NULL, 0);
+  weft_query_parts(weft_lua_current(lq), &arena, &parts);
+  enum weft_truth truth =
+      parts.where ? weft_eval(weft_db_dialect(lq->model->db), t, parts.where, weft_rows_row(rows, number))
+                  : WEFT_TRUE;
+  weft_arena_release(&arena);
+  if (truth == WEFT_NULLISH) lua_pushnil(L);
+  else if (truth == WEFT_UNKNOWABLE) lua_pushliteral(L, "unknowable");
+  else lua_pushboolean(L, truth == WEFT_TRUE);
+  return 1;
+}
+
 /* ---- marks for conditions and aggregates ---- */
 
 static int combine(lua_State *L, const char *kind) {
@@ -471,6 +502,7 @@ void weft_lua_open_query(lua_State *L, struct weft_lua *w) {
       {"lock", l_lock},     {"batch", l_batch},   {NULL, NULL}};
   static const luaL_Reg functions[] = {
       {"model", l_model},   {"info", l_info},     {"is_query", l_is_query}, {"table", l_table},
+      {"eval", l_eval},
       {"any_of", l_any_of}, {"all_of", l_all_of}, {"negate", l_negate},     {"count", l_count},
       {"count_distinct", l_count_distinct},       {"sum", l_sum},           {"avg", l_avg},
       {"min", l_min},       {"max", l_max},       {NULL, NULL}};

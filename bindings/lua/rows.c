@@ -3,7 +3,8 @@
    it belongs to its result: one metatable per row set,
      [1]      the result, a userdata that holds the struct weft_rows
      __index  what API.md says of absent keys      __pairs  columns in order, then what was loaded
-   with the result's user values: 1 the model info (or nil), 2 the rows by number, weakly.
+   with the result's user values: 1 the model info (or nil), 2 the rows by number, weakly. A row that
+   came alone is copied into its result instead.
 
    Keys are interned once per set of columns: SLOT_SHAPES maps a weft_columns to a table that is the list
    of its names and also maps each name to its number. */
@@ -13,10 +14,16 @@
 
 #include "decimal.h"
 
-enum { MAX_SHAPES = 2000 };
+enum { MAX_SHAPES = 2000, SINGLE_BYTES = 4096 };
 
 struct result {
-  struct weft_rows *rows;
+  struct weft_rows *rows; /* NULL once collected */
+};
+
+struct single { /* a result that holds its only row itself */
+  struct result result;
+  struct weft_rows own;
+  struct weft_value cells[];
 };
 
 static int shape_gc(lua_State *L) {
@@ -36,11 +43,9 @@ static void push_shape(lua_State *L, struct weft_lua *w, struct weft_columns *co
   lua_pop(L, 1);
   if (++w->nshapes > MAX_SHAPES) { /* forget all; live results keep what they need */
     lua_pop(L, 1);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, w->slots);
     lua_newtable(L);
     lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, SLOT_SHAPES);
-    lua_remove(L, -2);
+    weft_lua_set_slot(L, w, SLOT_SHAPES);
     w->nshapes = 1;
   }
   lua_createtable(L, (int)columns->n, (int)columns->n + 1);
@@ -65,61 +70,92 @@ static void push_shape(lua_State *L, struct weft_lua *w, struct weft_columns *co
 
 /* ---- building ---- */
 
-/* Pushes the metatable of a result that owns rows. Stack use: 6. */
+/* Pushes the metatable of the result on top, which it takes. */
+static void push_metatable(lua_State *L, struct weft_lua *w) {
+  lua_createtable(L, 1, 2);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, 1);
+  weft_lua_slot(L, w, SLOT_KEY_INDEX);
+  weft_lua_slot(L, w, SLOT_ROW_INDEX);
+  lua_rawset(L, -3);
+  weft_lua_slot(L, w, SLOT_KEY_PAIRS);
+  weft_lua_slot(L, w, SLOT_ROW_PAIRS);
+  lua_rawset(L, -3);
+}
+
+/* Pushes the metatable of a result that shares rows. */
 static void push_result(lua_State *L, struct weft_lua *w, struct weft_rows *rows, int model) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, w->slots);
-  int slots = lua_gettop(L);
-  lua_createtable(L, 1, 3);
   struct result *r = lua_newuserdatauv(L, sizeof *r, 2);
   r->rows = NULL;
-  lua_rawgeti(L, slots, SLOT_MT_RESULT);
+  weft_lua_slot(L, w, SLOT_MT_RESULT);
   lua_setmetatable(L, -2);
   r->rows = weft_rows_ref(rows);
   if (model) {
     lua_pushvalue(L, model);
     lua_setiuservalue(L, -2, 1);
   }
-  lua_rawseti(L, -2, 1);
-  lua_rawgeti(L, slots, SLOT_KEY_INDEX);
-  lua_rawgeti(L, slots, SLOT_ROW_INDEX);
-  lua_rawset(L, -3);
-  lua_rawgeti(L, slots, SLOT_KEY_PAIRS);
-  lua_rawgeti(L, slots, SLOT_ROW_PAIRS);
-  lua_rawset(L, -3);
-  lua_rawgeti(L, slots, SLOT_KEY_NAME);
-  lua_rawgeti(L, slots, SLOT_ROW_NAME);
-  lua_rawset(L, -3);
-  lua_remove(L, slots);
+  push_metatable(L, w);
 }
 
-static void push_cell(lua_State *L, struct weft_lua *w, struct weft_value v, uint32_t as,
-                      struct weft_decimal *last, int last_at) {
-  if (as) {
-    weft_lua_push(L, w, v, as);
-    return;
+/* Bytes that the cells of a row point at; SIZE_MAX when they cannot be copied plainly. */
+static size_t row_bytes(const struct weft_value *v, uint32_t n) {
+  size_t bytes = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    if (weft_is_text(v[i])) bytes += v[i].n;
+    else if (v[i].type == WEFT_DECIMAL) bytes += sizeof(struct weft_decimal);
+    else if (v[i].type == WEFT_ARRAY) return SIZE_MAX;
   }
-  switch (v.type) {
-    case WEFT_INT: lua_pushinteger(L, v.u.i); return;
-    case WEFT_TEXT: lua_pushlstring(L, v.u.s ? v.u.s : "", v.n); return;
-    case WEFT_DECIMAL:
-      /* Prices repeat: an immutable value is made once per run of equal ones. */
-      if (v.u.dec->lo != last->lo || v.u.dec->hi != last->hi || v.u.dec->scale != last->scale ||
-          v.u.dec->neg != last->neg || lua_isnil(L, last_at)) {
-        weft_lua_push_decimal(L, w, v.u.dec);
-        lua_copy(L, -1, last_at);
-        *last = *v.u.dec;
-      } else {
-        lua_pushvalue(L, last_at);
-      }
-      return;
-    default: break;
+  return bytes;
+}
+
+/* The result of one row, copied into a userdata that needs no finalizer: what a look-up by key gives
+   back is held by Lua's own memory alone. The keys table at keys keeps the columns. */
+static void push_single(lua_State *L, struct weft_lua *w, const struct weft_rows *rows, uint32_t i,
+                        size_t bytes, int keys, int model) {
+  const struct weft_value *v = weft_rows_row(rows, i);
+  uint32_t n = rows->ncols;
+  struct single *s = lua_newuserdatauv(L, sizeof *s + n * sizeof *v + bytes, 2);
+  memset(&s->own, 0, sizeof s->own);
+  s->result.rows = &s->own;
+  s->own.refs = s->own.nrows = 1;
+  s->own.ncols = n;
+  s->own.columns = rows->columns;
+  s->own.cells = s->cells;
+  memcpy(s->cells, v, n * sizeof *v);
+  char *at = (char *)(s->cells + n);
+  for (uint32_t k = 0; k < n; k++) { /* decimals first: they are aligned */
+    if (v[k].type != WEFT_DECIMAL) continue;
+    memcpy(at, v[k].u.dec, sizeof *v[k].u.dec);
+    s->cells[k].u.dec = (const struct weft_decimal *)(const void *)at;
+    at += sizeof *v[k].u.dec;
   }
-  weft_lua_push(L, w, v, as);
+  for (uint32_t k = 0; k < n; k++) {
+    if (!weft_is_text(v[k])) continue;
+    if (v[k].n) memcpy(at, v[k].u.s, v[k].n);
+    s->cells[k].u.s = at;
+    at += v[k].n;
+  }
+  weft_lua_slot(L, w, SLOT_MT_SINGLE);
+  lua_setmetatable(L, -2);
+  if (model) {
+    lua_pushvalue(L, model);
+    lua_setiuservalue(L, -2, 1);
+  }
+  lua_pushvalue(L, keys);
+  lua_setiuservalue(L, -2, 2);
+  push_metatable(L, w);
+}
+
+static void push_cell(lua_State *L, struct weft_lua *w, struct weft_value v, uint32_t as) {
+  if (as) weft_lua_push(L, w, v, as);
+  else if (v.type == WEFT_INT) lua_pushinteger(L, v.u.i);
+  else if (v.type == WEFT_TEXT) lua_pushlstring(L, v.u.s ? v.u.s : "", v.n);
+  else weft_lua_push(L, w, v, 0);
 }
 
 /* Pushes row i; the keys table is at keys. */
 static void push_cells(lua_State *L, struct weft_lua *w, const struct weft_rows *rows, uint32_t i,
-                       int keys, struct weft_decimal *last, int last_at) {
+                       int keys) {
   const struct weft_value *v = weft_rows_row(rows, i);
   const struct weft_column *c = rows->columns->v;
   uint32_t n = rows->ncols;
@@ -127,51 +163,49 @@ static void push_cells(lua_State *L, struct weft_lua *w, const struct weft_rows 
   for (uint32_t j = 0; j < n; j++) {
     if (v[j].type == WEFT_NULL) continue;
     lua_rawgeti(L, keys, (lua_Integer)j + 1);
-    push_cell(L, w, v[j], c[j].as, last, last_at);
+    push_cell(L, w, v[j], c[j].as);
     lua_rawset(L, -3);
   }
 }
 
 void weft_lua_push_row(lua_State *L, struct weft_lua *w, struct weft_rows *rows, uint32_t i,
                        int model) {
-  struct weft_decimal last = {0};
   luaL_checkstack(L, 12, "a row");
   model = model ? lua_absindex(L, model) : 0;
-  lua_pushnil(L);
-  int last_at = lua_gettop(L);
   push_shape(L, w, rows->columns);
-  push_cells(L, w, rows, i, last_at + 1, &last, last_at);
-  push_result(L, w, rows, model);
-  if (rows->nrows > 1) { /* its number must be found again */
-    lua_rawgeti(L, -1, 1);
-    lua_createtable(L, 0, 1);
-    lua_pushvalue(L, last_at + 2);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-    lua_setiuservalue(L, -2, 2);
-    lua_pop(L, 1);
+  int keys = lua_gettop(L);
+  push_cells(L, w, rows, i, keys);
+  size_t bytes = row_bytes(weft_rows_row(rows, i), rows->ncols);
+  if (bytes <= SINGLE_BYTES) {
+    push_single(L, w, rows, i, bytes, keys, model);
+  } else {
+    push_result(L, w, rows, model);
+    if (rows->nrows > 1) { /* its number must be found again */
+      lua_rawgeti(L, -1, 1);
+      lua_createtable(L, 0, 1);
+      lua_pushvalue(L, keys + 1);
+      lua_rawseti(L, -2, (lua_Integer)i + 1);
+      lua_setiuservalue(L, -2, 2);
+      lua_pop(L, 1);
+    }
   }
   lua_setmetatable(L, -2);
-  lua_replace(L, last_at);
-  lua_settop(L, last_at);
+  lua_remove(L, keys);
 }
 
 void weft_lua_push_rows(lua_State *L, struct weft_lua *w, struct weft_rows *rows, int model) {
-  struct weft_decimal last = {0};
   luaL_checkstack(L, 16, "rows");
   model = model ? lua_absindex(L, model) : 0;
   lua_createtable(L, (int)rows->nrows, 0);
   if (rows->nrows == 0) return;
-  int list = lua_gettop(L), last_at = list + 1, keys = list + 2, mt = list + 3, weak = list + 4;
-  lua_pushnil(L);
+  int list = lua_gettop(L), keys = list + 1, mt = list + 2, weak = list + 3;
   push_shape(L, w, rows->columns);
   push_result(L, w, rows, model);
   lua_createtable(L, (int)rows->nrows, 0);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, w->slots);
-  lua_rawgeti(L, -1, SLOT_WEAK);
+  weft_lua_slot(L, w, SLOT_WEAK);
   lua_setmetatable(L, weak);
-  lua_pop(L, 1);
   for (uint32_t i = 0; i < rows->nrows; i++) {
-    push_cells(L, w, rows, i, keys, &last, last_at);
+    push_cells(L, w, rows, i, keys);
     lua_pushvalue(L, mt);
     lua_setmetatable(L, -2);
     lua_pushvalue(L, -1);
@@ -197,7 +231,8 @@ static int result_gc(lua_State *L) {
 static struct result *push_result_of(lua_State *L, struct weft_lua *w, int idx) {
   if (!lua_istable(L, idx) || !lua_getmetatable(L, idx)) return NULL;
   if (lua_rawgeti(L, -1, 1) != LUA_TUSERDATA ||
-      !weft_lua_is(L, w, lua_gettop(L), SLOT_MT_RESULT)) {
+      !(weft_lua_is(L, w, lua_gettop(L), SLOT_MT_SINGLE) ||
+        weft_lua_is(L, w, lua_gettop(L), SLOT_MT_RESULT))) {
     lua_pop(L, 2);
     return NULL;
   }
@@ -411,32 +446,71 @@ static int l_row_original(lua_State *L) { /* core.row_original(row, column): as 
   return 0;
 }
 
+/* Equal, or json and arrays of the same text. */
+static bool same_values(lua_State *L, struct weft_lua *w, int a, int b) {
+  struct weft_buf x, y;
+  struct weft_error err;
+  if (lua_compare(L, a, b, LUA_OPEQ)) return true;
+  if (!lua_istable(L, a) || !lua_istable(L, b)) return false;
+  weft_buf_init(&x);
+  weft_buf_init(&y);
+  bool same = weft_lua_encode(L, w, a, &x, &err) == 0 && weft_lua_encode(L, w, b, &y, &err) == 0 &&
+              weft_slice_equal(weft_buf_slice(&x), weft_buf_slice(&y));
+  weft_buf_release(&x);
+  weft_buf_release(&y);
+  return same;
+}
+
 bool weft_lua_changed(lua_State *L, struct weft_lua *w, int idx, struct weft_value v, uint32_t as) {
   if (lua_isnil(L, idx)) return v.type != WEFT_NULL;
   if (v.type == WEFT_NULL) return lua_touserdata(L, idx) != w->null || lua_isnil(L, idx);
   if (v.type == WEFT_INT && !as) return !lua_isinteger(L, idx) || lua_tointeger(L, idx) != v.u.i;
   weft_lua_push(L, w, v, as);
-  bool same = lua_compare(L, -1, idx, LUA_OPEQ);
+  bool same = same_values(L, w, -1, idx);
   if (v.type == WEFT_FLOAT && v.u.f != v.u.f) { /* NaN stays NaN */
     lua_Number now = lua_tonumber(L, idx);
     same = lua_type(L, idx) == LUA_TNUMBER && now != now;
-  }
-  if (!same && lua_istable(L, -1) && lua_istable(L, idx)) { /* json, arrays: by their text */
-    struct weft_buf a, b;
-    struct weft_error err;
-    weft_buf_init(&a);
-    weft_buf_init(&b);
-    same = weft_lua_encode(L, w, -1, &a, &err) == 0 && weft_lua_encode(L, w, idx, &b, &err) == 0 &&
-           weft_slice_equal(weft_buf_slice(&a), weft_buf_slice(&b));
-    weft_buf_release(&a);
-    weft_buf_release(&b);
   }
   lua_pop(L, 1);
   return !same;
 }
 
-/* core.row_changes(row): a list of the changed columns, and a map of their values (NULL: weft.null);
-   keys that are no column of the row but one of its table count as changed too. */
+/* The name and value on top were changed: into the list at 3 and the map at 4. */
+static void note_change(lua_State *L, struct weft_lua *w) {
+  if (lua_isnil(L, -1)) lua_pop(L, 1), weft_lua_slot(L, w, SLOT_NULL);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, 3, (lua_Integer)lua_rawlen(L, 3) + 1);
+  lua_rawset(L, 4);
+}
+
+/* Columns of the table that the result has not: set by the user, or loaded later as the map at 2 says. */
+static void more_changes(lua_State *L, struct weft_lua *w, struct weft_rows *rows) {
+  push_result_of(L, w, 1);
+  if (lua_getiuservalue(L, -1, 1) != LUA_TTABLE) return;
+  lua_getfield(L, -1, "core");
+  struct lua_query *lq = lua_touserdata(L, -1);
+  const struct weft_table *t = weft_relation_table(lq->model->relation);
+  push_shape(L, w, rows->columns);
+  int shape = lua_gettop(L);
+  for (uint32_t j = 0; t->known && j < t->ncolumns; j++) {
+    lua_settop(L, shape);
+    lua_pushlstring(L, t->columns[j].name.p, t->columns[j].name.n);
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, shape) != LUA_TNIL) continue;
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    int was = lua_istable(L, 2) ? lua_rawget(L, 2) : (lua_pop(L, 1), lua_pushnil(L), LUA_TNIL);
+    lua_pushvalue(L, -2);
+    int is = lua_rawget(L, 1);
+    if (was == LUA_TNIL && is == LUA_TNIL) continue;
+    if (is == LUA_TNIL ? lua_touserdata(L, -2) == w->null : same_values(L, w, -2, -1)) continue;
+    lua_remove(L, -2);
+    note_change(L, w);
+  }
+}
+
+/* core.row_changes(row, loaded): a list of the changed columns, and a map of their values (NULL:
+   weft.null). loaded: the values of columns that were read after the row, or nil. */
 static int l_row_changes(lua_State *L) {
   struct weft_lua *w = weft_lua_self(L);
   struct weft_rows *rows;
@@ -444,24 +518,21 @@ static int l_row_changes(lua_State *L) {
   if (!weft_lua_row(L, w, 1, &rows, &i))
     return weft_lua_usage(L, w, "changed takes a row, got %s", luaL_typename(L, 1));
   const struct weft_value *v = weft_rows_row(rows, i);
-  lua_settop(L, 1);
+  luaL_checkstack(L, 12, "a row");
+  lua_settop(L, 2);
   lua_newtable(L);
   lua_newtable(L);
-  lua_Integer n = 0;
   for (uint32_t j = 0; j < rows->ncols; j++) {
     const struct weft_column *c = &rows->columns->v[j];
+    lua_settop(L, 4);
     lua_pushlstring(L, c->name.p, c->name.n);
     lua_pushvalue(L, -1);
     lua_rawget(L, 1);
-    if (weft_lua_changed(L, w, lua_gettop(L), v[j], c->as)) {
-      if (lua_isnil(L, -1)) lua_pop(L, 1), weft_lua_slot(L, w, SLOT_NULL);
-      lua_pushvalue(L, -2);
-      lua_rawseti(L, 2, ++n);
-      lua_rawset(L, 3);
-    } else {
-      lua_pop(L, 2);
-    }
+    if (weft_lua_changed(L, w, lua_gettop(L), v[j], c->as)) note_change(L, w);
   }
+  lua_settop(L, 4);
+  more_changes(L, w, rows);
+  lua_settop(L, 4);
   return 2;
 }
 
@@ -493,27 +564,23 @@ void weft_lua_open_rows(lua_State *L, struct weft_lua *w) {
       {"row_become", l_row_become},     {NULL, NULL}};
   weft_lua_metatable(L, w, SLOT_MT_RESULT, "weft.result", meta);
   lua_pop(L, 1);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, w->slots);
+  weft_lua_metatable(L, w, SLOT_MT_SINGLE, "weft.result", NULL);
+  lua_pop(L, 1);
   lua_newtable(L);
-  lua_rawseti(L, -2, SLOT_SHAPES);
+  weft_lua_set_slot(L, w, SLOT_SHAPES);
   lua_newtable(L); /* of the lists of siblings */
   lua_pushliteral(L, "kv");
   lua_setfield(L, -2, "__mode");
-  lua_rawseti(L, -2, SLOT_WEAK);
+  weft_lua_set_slot(L, w, SLOT_WEAK);
   lua_pushlightuserdata(L, w);
   lua_pushcclosure(L, row_index, 1);
-  lua_rawseti(L, -2, SLOT_ROW_INDEX);
+  weft_lua_set_slot(L, w, SLOT_ROW_INDEX);
   lua_pushlightuserdata(L, w);
   lua_pushcclosure(L, row_pairs, 1);
-  lua_rawseti(L, -2, SLOT_ROW_PAIRS);
+  weft_lua_set_slot(L, w, SLOT_ROW_PAIRS);
   lua_pushliteral(L, "__index");
-  lua_rawseti(L, -2, SLOT_KEY_INDEX);
+  weft_lua_set_slot(L, w, SLOT_KEY_INDEX);
   lua_pushliteral(L, "__pairs");
-  lua_rawseti(L, -2, SLOT_KEY_PAIRS);
-  lua_pushliteral(L, "__name");
-  lua_rawseti(L, -2, SLOT_KEY_NAME);
-  lua_pushliteral(L, "weft.row");
-  lua_rawseti(L, -2, SLOT_ROW_NAME);
-  lua_pop(L, 1);
+  weft_lua_set_slot(L, w, SLOT_KEY_PAIRS);
   weft_lua_functions(L, w, functions);
 }

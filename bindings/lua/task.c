@@ -63,6 +63,17 @@ static void end_task(struct task *t, bool failure) {
   if (run && --run->live == 0) weft_lua_wake(w, &run->wait);
 }
 
+static int body_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)ctx;
+  return status == LUA_OK || status == LUA_YIELD ? lua_gettop(L) : lua_error(L);
+}
+
+/* What a task's coroutine runs: fn and its arguments under pcall, so that an error closes the variables
+   of fn before the task ends, and what closes them may wait. */
+static int body(lua_State *L) {
+  return body_k(L, lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, 0, body_k), 0);
+}
+
 static void resume_task(struct weft_hook *item) {
   struct task *t = WEFT_CONTAINER(item, struct task, item);
   struct weft_lua *w = t->w;
@@ -157,9 +168,10 @@ struct task *weft_lua_spawn(lua_State *L, struct weft_lua *w, int nargs, bool in
   lua_setiuservalue(L, -2, 1);
   anchor(L, w, t, -1);
   lua_insert(L, base);
-  if (!lua_checkstack(t->co, nargs + 1)) luaL_error(L, "too many arguments");
+  if (!lua_checkstack(t->co, nargs + 2)) luaL_error(L, "too many arguments");
+  lua_pushcfunction(t->co, body);
   lua_xmove(L, t->co, nargs + 1);
-  t->nargs = nargs;
+  t->nargs = nargs + 1;
   t->ended = false;
   t->deadline = weft_lua_deadline(w);
   if (w->task) t->run = w->task->run;
@@ -486,12 +498,10 @@ void weft_lua_open_task(lua_State *L, struct weft_lua *w) {
                                        {NULL, NULL}};
   weft_lua_metatable(L, w, SLOT_MT_TASK, "weft.task", meta);
   lua_pop(L, 1);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, w->slots);
   lua_newtable(L);
-  lua_rawseti(L, -2, SLOT_TASKS);
+  weft_lua_set_slot(L, w, SLOT_TASKS);
   lua_newtable(L);
-  lua_rawseti(L, -2, SLOT_IDLE);
-  lua_pop(L, 1);
+  weft_lua_set_slot(L, w, SLOT_IDLE);
   weft_lua_open_coroutine(L, w);
   weft_lua_functions(L, w, functions);
 }

@@ -229,8 +229,9 @@ static int find_where(lua_State *L, int mode) {
         weft_expr_binary(&c->arena, WEFT_E_EQ,
                          weft_expr_column(&c->arena, t->columns[t->key[i]].name),
                          weft_expr_value(&c->arena, v), &kids[i], &err)) {
+      struct weft_lua_context about = weft_lua_about(lq, mode == ANSWER_GET ? "get" : "find");
       weft_query_unref(c);
-      return weft_lua_raise(L, w, &err, NULL);
+      return weft_lua_raise(L, w, &err, &about);
     }
   }
   c->expr = weft_expr_logic(&c->arena, WEFT_E_AND, kids, n);
@@ -292,6 +293,7 @@ static int l_exists(lua_State *L) { return verb(L, WEFT_C_EXISTS, "exists", ANSW
 static int aggregate(lua_State *L, enum weft_expr_kind kind, const char *op) {
   struct weft_lua *w = weft_lua_self(L);
   struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  struct weft_lua_context about = weft_lua_about(lq, op);
   struct weft_error err;
   weft_lua_may_wait(L, w, false);
   struct weft_query *c = weft_query_begin(weft_lua_current(lq), WEFT_C_AGGREGATE);
@@ -301,7 +303,7 @@ static int aggregate(lua_State *L, enum weft_expr_kind kind, const char *op) {
   if (lua_isnoneornil(L, 2) || weft_lua_selectable(L, w, 2, &c->arena, c->prev->table, &x, &err)) {
     if (lua_isnoneornil(L, 2)) weft_fail(&err, WEFT_USAGE, "%s takes a column", op);
     weft_query_unref(c);
-    return weft_lua_raise(L, w, &err, &(struct weft_lua_context){.model = lq->model->label});
+    return weft_lua_raise(L, w, &err, &about);
   }
   item->expr = weft_expr_unary(&c->arena, kind, x);
   c->items = item;
@@ -309,7 +311,7 @@ static int aggregate(lua_State *L, enum weft_expr_kind kind, const char *op) {
   c = weft_query_end(c);
   if (c->prev->table->known && weft_query_check(c, &err)) {
     weft_query_unref(c);
-    return weft_lua_raise(L, w, &err, &(struct weft_lua_context){.model = lq->model->label});
+    return weft_lua_raise(L, w, &err, &about);
   }
   return weft_lua_run_query(L, w, lq, c, op, ANSWER_SCALAR, weft_lua_answer_k);
 }
@@ -324,6 +326,7 @@ static int l_max(lua_State *L) { return aggregate(L, WEFT_E_MAX, "max"); }
 static int sql_k(lua_State *L, int status, lua_KContext ctx) {
   struct weft_lua *w = weft_lua_self(L);
   struct lua_query *lq = lua_touserdata(L, 1);
+  struct weft_lua_context about = weft_lua_about(lq, "sql");
   struct weft_plan *plan;
   struct weft_error err;
   struct weft_arena arena;
@@ -336,7 +339,7 @@ static int sql_k(lua_State *L, int status, lua_KContext ctx) {
   int rc = weft_query_check_all(q, &err) || weft_db_plan(lq->model->relation, q, &plan, &err);
   if (rc) {
     weft_query_unref(q);
-    return weft_lua_raise(L, w, &err, &(struct weft_lua_context){.model = lq->model->label});
+    return weft_lua_raise(L, w, &err, &about);
   }
   weft_arena_init(&arena, NULL, 0);
   struct weft_value *v = weft_arena_alloc(&arena, (plan->nslots + 1) * sizeof *v);
@@ -352,7 +355,7 @@ static int sql_k(lua_State *L, int status, lua_KContext ctx) {
   }
   weft_arena_release(&arena);
   weft_query_unref(q);
-  return rc ? weft_lua_raise(L, w, &err, &(struct weft_lua_context){.model = lq->model->label}) : 2;
+  return rc ? weft_lua_raise(L, w, &err, &about) : 2;
 }
 
 static int l_sql(lua_State *L) {
@@ -470,11 +473,12 @@ static int l_seek(lua_State *L) {
   struct weft_lua *w = weft_lua_self(L);
   struct lua_query *lq = weft_lua_check_query(L, w, 1);
   struct weft_table *t = weft_relation_table(lq->model->relation);
+  struct weft_lua_context about = weft_lua_about(lq, "page");
   struct weft_error err;
   struct order_list o;
   lua_settop(L, 3);
   struct weft_query *q = weft_lua_current(lq);
-  if (full_order(q, t, &o, &err)) return weft_lua_raise(L, w, &err, NULL);
+  if (full_order(q, t, &o, &err)) return weft_lua_raise(L, w, &err, &about);
   struct weft_query *ordered = page_query(q, t, &o, lua_toboolean(L, 3));
   lua_createtable(L, (int)o.n, 0); /* 4: names */
   for (uint32_t i = 0; i < ordered->nitems; i++) {
@@ -499,7 +503,7 @@ static int l_seek(lua_State *L) {
     if (rc) {
       weft_query_unref(c);
       weft_query_unref(ordered);
-      return weft_lua_raise(L, w, &err, NULL);
+      return weft_lua_raise(L, w, &err, &about);
     }
     weft_query_unref(ordered);
     ordered = weft_query_end(c);

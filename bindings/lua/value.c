@@ -237,10 +237,8 @@ void weft_lua_open_value(lua_State *L, struct weft_lua *w) {
   w->null = lua_touserdata(L, -1);
   weft_lua_metatable(L, w, SLOT_MT_NULL, "weft.null", null_meta);
   lua_setmetatable(L, -2);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, w->slots);
-  lua_pushvalue(L, -2);
-  lua_rawseti(L, -2, SLOT_NULL);
-  lua_pop(L, 1);
+  lua_pushvalue(L, -1);
+  weft_lua_set_slot(L, w, SLOT_NULL);
   lua_setfield(L, -2, "null");
   weft_lua_functions(L, w, functions);
 }

@@ -12,12 +12,15 @@
 #include <lua.h>
 
 #include "db.h"
+#include "decimal.h"
 #include "json.h"
 
 struct task;
 struct frame;
 
-/* Keys of the registry table of the module (an array): where long-lived Lua values are. */
+enum { DECIMALS = 256 };
+
+/* Where long-lived Lua values are: each has a reference of its own in the registry. */
 enum weft_lua_slot {
   SLOT_MT_ERROR = 1, /* metatables */
   SLOT_MT_NULL,
@@ -29,6 +32,7 @@ enum weft_lua_slot {
   SLOT_MT_CONDITION,
   SLOT_MT_AGGREGATE,
   SLOT_MT_RESULT,
+  SLOT_MT_SINGLE,    /* of results that hold their only row themselves: no finalizer */
   SLOT_MT_DB,
   SLOT_MT_TX,
   SLOT_MT_TASK,
@@ -43,10 +47,9 @@ enum weft_lua_slot {
   SLOT_EVENTS,       /* function called with (event, info), or nil */
   SLOT_ROW_INDEX,    /* the shared __index of rows */
   SLOT_ROW_PAIRS,
-  SLOT_ROW_NAME,     /* "weft.row" */
   SLOT_KEY_INDEX,    /* "__index" */
   SLOT_KEY_PAIRS,    /* "__pairs" */
-  SLOT_KEY_NAME,     /* "__name" */
+  SLOT_DECIMALS,     /* decimals met lately, by hash */
   SLOT_ASSOCIATION,  /* function(row, model info, key) of lua/weft, or nil */
   SLOT_EVENT_THREAD, /* where event handlers run */
   SLOT_WEAK,         /* metatable of weak tables */
@@ -68,9 +71,10 @@ struct weft_lua {
   bool suspending;     /* the yield that is under way is Weft's own, not the user's */
   int callbacks;       /* depth of event handlers */
   int64_t deadline;    /* of the main coroutine, 0: none */
-  int slots;           /* registry reference */
+  int slot[SLOT_COUNT]; /* registry references, one each */
   uint32_t ntasks, nshapes;
   const void *null;    /* address of weft.null */
+  struct weft_decimal decimals[DECIMALS]; /* what SLOT_DECIMALS holds; scale -1: nothing */
   char prefix[512];    /* source prefix of Weft's own Lua files: not a user's line */
 };
 
@@ -79,7 +83,12 @@ static inline struct weft_lua *weft_lua_self(lua_State *L) {
 }
 /* For code that is not called as a function of the module. */
 struct weft_lua *weft_lua_of(lua_State *L);
-void weft_lua_slot(lua_State *L, struct weft_lua *w, int slot); /* pushes */
+static inline void weft_lua_slot(lua_State *L, struct weft_lua *w, int slot) { /* pushes */
+  lua_rawgeti(L, LUA_REGISTRYINDEX, w->slot[slot]);
+}
+static inline void weft_lua_set_slot(lua_State *L, struct weft_lua *w, int slot) { /* pops */
+  lua_rawseti(L, LUA_REGISTRYINDEX, w->slot[slot]);
+}
 /* Is the value at idx a table or userdata with that metatable? */
 bool weft_lua_is(lua_State *L, struct weft_lua *w, int idx, int slot);
 /* Registers functions with upvalue 1 into the table on top. */
@@ -123,7 +132,6 @@ int weft_lua_decode(lua_State *L, struct weft_lua *w, struct weft_slice text,
 void weft_lua_open_json(lua_State *L, struct weft_lua *w);
 
 /* ---- decimal.c ---- */
-struct weft_decimal;
 void weft_lua_push_decimal(lua_State *L, struct weft_lua *w, const struct weft_decimal *d);
 const struct weft_decimal *weft_lua_to_decimal(lua_State *L, struct weft_lua *w, int idx);
 void weft_lua_open_decimal(lua_State *L, struct weft_lua *w);
@@ -256,6 +264,8 @@ struct lua_query *weft_lua_to_query(lua_State *L, struct weft_lua *w, int idx);
 struct lua_query *weft_lua_check_query(lua_State *L, struct weft_lua *w, int idx);
 /* Pushes a query like that at idx (same model) which owns q. */
 void weft_lua_push_query(lua_State *L, struct weft_lua *w, int idx, struct weft_query *q);
+/* What errors of an operation on it say. */
+struct weft_lua_context weft_lua_about(const struct lua_query *lq, const char *op);
 /* q on the newest version of the model's table. */
 struct weft_query *weft_lua_current(struct lua_query *lq);
 void weft_lua_open_query(lua_State *L, struct weft_lua *w);

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 
 static int fail(lua_State *L, struct weft_lua *w, struct lua_query *lq, struct weft_query *c,
-                const struct weft_error *err) {
+                const char *op, const struct weft_error *err) {
+  struct weft_lua_context about = weft_lua_about(lq, op);
   weft_query_unref(c);
-  return weft_lua_raise(L, w, err, &(struct weft_lua_context){.model = lq->model->label});
+  return weft_lua_raise(L, w, err, &about);
 }
 
 struct named {
@@ -95,10 +96,10 @@ static int update_k(lua_State *L, int status, lua_KContext ctx) {
   struct weft_item *items;
   (void)status, (void)ctx;
   struct weft_query *c = weft_query_begin(weft_lua_current(lq), WEFT_C_UPDATE);
-  if (assignments(L, w, 2, t, &c->arena, &items, &c->nitems, &err)) return fail(L, w, lq, c, &err);
+  if (assignments(L, w, 2, t, &c->arena, &items, &c->nitems, &err)) return fail(L, w, lq, c, "update", &err);
   if (c->nitems == 0) {
     weft_fail(&err, WEFT_USAGE, "update: an empty table changes nothing");
-    return fail(L, w, lq, c, &err);
+    return fail(L, w, lq, c, "update", &err);
   }
   c->items = items;
   lua_getfield(L, 3, "all");
@@ -156,11 +157,11 @@ static int increment_k(lua_State *L, int status, lua_KContext ctx) {
   int column = weft_table_column(t, weft_slice(s, n));
   if (column < 0 ? weft_table_unknown_column(t, weft_slice(s, n), &err)
                  : weft_lua_value(L, w, 3, &c->arena, NULL, "increment", &v, &err))
-    return fail(L, w, lq, c, &err);
+    return fail(L, w, lq, c, "increment", &err);
   item->name = weft_arena_slice(&c->arena, weft_slice(s, n));
   if (weft_expr_binary(&c->arena, WEFT_E_ADD, weft_expr_column(&c->arena, item->name),
                        weft_expr_value(&c->arena, v), &item->expr, &err))
-    return fail(L, w, lq, c, &err);
+    return fail(L, w, lq, c, "increment", &err);
   c->items = item;
   c->nitems = 1;
   lua_getfield(L, 4, "all");
@@ -188,15 +189,19 @@ static int l_increment(lua_State *L) {
 
 /* ---- inserts ---- */
 
-/* One cell: a value, or weft.null; a column that the row leaves out is its default. */
+/* One cell: a value, or weft.null; a column that the row leaves out is its default. item: of an only row,
+   which may say an expression. */
 static int cell(lua_State *L, struct weft_lua *w, int row, const struct weft_table *t,
                 const struct named *c, struct weft_arena *arena, struct weft_value *out,
-                struct weft_error *err) {
+                struct weft_item *item, struct weft_error *err) {
   char what[80];
-  int rc = 0;
+  int rc = 0, unused;
+  *out = (struct weft_value){.type = WEFT_ANY};
   lua_pushlstring(L, c->name.p, c->name.n);
-  if (lua_rawget(L, row) == LUA_TNIL) *out = (struct weft_value){.type = WEFT_ANY};
-  else
+  int type = lua_rawget(L, row);
+  if (item && type == LUA_TTABLE && weft_lua_is(L, w, lua_gettop(L), SLOT_MT_RAW))
+    rc = weft_lua_operand(L, w, -1, arena, t, &item->expr, &unused, err);
+  else if (type != LUA_TNIL)
     rc = weft_lua_value(L, w, lua_gettop(L), arena, &t->columns[c->column].type,
                         column_text(what, c->name), out, err);
   lua_pop(L, 1);
@@ -209,6 +214,7 @@ static int conflict(lua_State *L, struct weft_lua *w, const struct weft_table *t
   size_t n;
   lua_getfield(L, 3, "on");
   uint32_t count = lua_istable(L, -1) ? (uint32_t)lua_rawlen(L, -1) : 1;
+  if (count == 0) return weft_fail(err, WEFT_USAGE, "upsert: on is an empty list");
   struct weft_slice *on = weft_arena_alloc(&c->arena, (count + 1) * sizeof *on);
   for (uint32_t i = 0; i < count; i++) {
     if (lua_istable(L, -1)) lua_rawgeti(L, -1, (lua_Integer)i + 1);
@@ -255,7 +261,8 @@ static int insert_clause(lua_State *L, struct weft_lua *w, const struct weft_tab
     lua_rawgeti(L, 2, (lua_Integer)r + 1);
     int row = lua_gettop(L);
     for (uint32_t i = 0; i < c->nitems; i++)
-      if (cell(L, w, row, t, &names[i], &c->arena, v++, err)) return -1;
+      if (cell(L, w, row, t, &names[i], &c->arena, v++, c->nrows == 1 ? &items[i] : NULL, err))
+        return -1;
     lua_pop(L, 1);
   }
   return 0;
@@ -278,7 +285,7 @@ static int insert_k(lua_State *L, int status, lua_KContext ctx) {
                                           upsert ? WEFT_C_UPSERT : WEFT_C_INSERT);
   c->quiet = quiet;
   if (insert_clause(L, w, t, c, &err) || (upsert && conflict(L, w, t, c, &err)))
-    return fail(L, w, lq, c, &err);
+    return fail(L, w, lq, c, upsert ? "upsert" : "create", &err);
   return weft_lua_run_query(L, w, lq, weft_query_end(c), upsert ? "upsert" : "create",
                             quiet ? ANSWER_COUNT : ANSWER_ROWS, weft_lua_answer_k);
 }

@@ -105,9 +105,13 @@ void weft_pg_scrub(char *message, const char *sqlstate, const struct weft_op *op
 
 void weft_pg_tidy(const char *message, char *out, size_t size) {
   static const char *const prefixes[] = {"FATAL:  ", "ERROR:  ", "PANIC:  "};
+  size_t line = strcspn(message, "\n");
   for (size_t i = 0; i < 3; i++) {
-    const char *at = strstr(message, prefixes[i]);
-    if (at) message = at + strlen(prefixes[i]);
+    const char *at = memmem(message, line, prefixes[i], strlen(prefixes[i]));
+    if (!at) continue;
+    at += strlen(prefixes[i]);
+    line -= (size_t)(at - message);
+    message = at;
   }
   size_t n = 0;
   while (isspace((unsigned char)*message)) message++;
@@ -184,12 +188,15 @@ static const char *find_state(const char *text, char code[6]) {
 
 int weft_pg_fail_connect(const struct weft_pg_conn *c, struct weft_error *err) {
   char message[sizeof err->message], code[6] = "";
-  weft_pg_tidy(find_state(PQerrorMessage(c->pg), code), message, sizeof message);
+  const char *text = find_state(PQerrorMessage(c->pg), code), *why = strstr(text, " failed: ");
+  /* The label says where to. */
+  if (why && strncmp(text, "connection to server", 20) == 0) text = why + sizeof " failed: " - 1;
+  weft_pg_tidy(text, message, sizeof message);
   bool refused = weft_pg_kind_of(code) == WEFT_AUTH ||
                  strstr(message, "password authentication failed") ||
                  strstr(message, "no password supplied");
-  weft_conn_fail(&c->base, err, refused ? WEFT_AUTH : WEFT_CONNECT, "%s",
-                 *message ? message : "cannot connect");
+  weft_conn_fail(&c->base, err, refused ? WEFT_AUTH : WEFT_CONNECT, "cannot connect%s%s",
+                 *message ? ": " : "", message);
   copy(err->code, sizeof err->code, code);
   err->retryable = !refused;
   return -1;

@@ -21,9 +21,6 @@ const struct weft_driver *weft_driver_sqlite(void);
 
 enum {
   MS = 1000 * 1000,
-  SLOW = 2 * MS,        /* a read that takes longer goes to the thread pool */
-  SHORT = MS,           /* a write that takes less may run on the loop's thread */
-  CALM = 8,             /* short runs until a slow read is tried on the loop's thread again */
   TURN = 2 * MS,        /* of one connection, then others have their turn */
   BUSY_FIRST = MS,
   BUSY_LAST = 50 * MS,
@@ -47,55 +44,7 @@ static void set_stop(struct sqlite_conn *c, enum weft_kind why) {
 
 static bool in_transaction(const struct sqlite_conn *c) { return !sqlite3_get_autocommit(c->db); }
 
-/* ---- the plan's lessons ---- */
-
-static struct sqlite_learned *learned(struct weft_plan *plan) {
-  if (!plan->driver_data) {
-    plan->driver_data = weft_zalloc(sizeof(struct sqlite_learned));
-    plan->driver_free = free;
-  }
-  return plan->driver_data;
-}
-
-static void learn(struct sqlite_conn *c, bool pooled) {
-  struct sqlite_run *r = &c->run;
-  struct sqlite_learned *l = learned(r->op->plan);
-  if (!r->st || r->rc != SQLITE_DONE) return;
-  if (r->st->kind == KIND_READ && pooled) {
-    l->calm = r->ticks == 0 && r->took < SHORT ? (uint8_t)(l->calm + 1) : 0;
-    if (l->calm >= CALM) l->slow = false, l->calm = 0;
-  } else if (r->st->kind == KIND_WRITE) {
-    int64_t one = r->took / (r->op->repeat > 1 ? r->op->repeat : 1) + 1;
-    l->write_ns = l->write_ns ? (3 * l->write_ns + one) / 4 : one;
-  }
-}
-
-/* Other processes' readers and the disk make a commit slow; memory and synchronous=off do not. */
-static bool durable(const struct sqlite_config *config) {
-  return !config->memory && !(config->synchronous && strcmp(config->synchronous, "off") == 0);
-}
-
-static bool runs_inline(struct sqlite_conn *c) {
-  struct sqlite_run *r = &c->run;
-  struct weft_plan *plan = r->op->plan;
-  struct sqlite_learned *l = learned(plan);
-  if (r->op->flags & WEFT_OP_NO_INLINE) return false;
-  if (!weft_loop_running(c->base.loop)) return true; /* nobody else is there to wait */
-  if (!r->st) return false;
-  switch ((enum sqlite_kind)r->st->kind) {
-    case KIND_READ:
-      if (plan->estimate_ns > SLOW) l->slow = true;
-      return !l->slow;
-    case KIND_WRITE:
-      return (r->in_tx || !durable(&c->config)) && l->write_ns &&
-             l->write_ns * (int64_t)(r->op->repeat ? r->op->repeat : 1) < SHORT;
-    case KIND_COMMIT:
-    case KIND_ROLLBACK: return !c->wrote || !durable(&c->config);
-    case KIND_BEGIN:
-    case KIND_CONTROL: break;
-  }
-  return true;
-}
+/* ---- what watches the statement that runs ---- */
 
 static int progress(void *ud) {
   struct sqlite_conn *c = ud;
@@ -121,7 +70,8 @@ static void share_columns(struct sqlite_statement *st, struct weft_plan *plan) {
 
 static void note_transaction(struct sqlite_conn *c) {
   const struct sqlite_run *r = &c->run;
-  bool open = in_transaction(c), ended = r->st && (r->st->kind == KIND_COMMIT || r->st->kind == KIND_ROLLBACK);
+  bool open = in_transaction(c);
+  bool ended = r->st && (r->st->kind == KIND_COMMIT || r->st->kind == KIND_ROLLBACK);
   if (r->in_tx && !open && !ended && r->rc != SQLITE_DONE) c->base.tx = WEFT_TX_FAILED;
   else if (c->base.tx != WEFT_TX_FAILED || ended) c->base.tx = open ? WEFT_TX_OPEN : WEFT_TX_NONE;
   c->wrote = open && (c->wrote || !r->st || (r->st->kind == KIND_WRITE && r->in_tx));
@@ -134,7 +84,8 @@ static void finish(struct sqlite_conn *c) {
   struct sqlite_statement *st = r->st;
   struct weft_rows *rows = r->rows;
   note_transaction(c);
-  if (weft_sqlite_fatal(r->rc)) c->base.broken = true;
+  /* A database in memory lives as long as its connection, whatever happened. */
+  if (weft_sqlite_fatal(r->rc) && !c->config.memory) c->base.broken = true;
   if (st) {
     if (st->columns != op->plan->columns) share_columns(st, op->plan);
     if (rows) st->expected = rows->nrows < 1 ? 1 : rows->nrows > ROWS_EXPECTED ? ROWS_EXPECTED : rows->nrows;
@@ -214,9 +165,7 @@ static void settle(struct sqlite_conn *c) {
   int code = r->rc & 0xff, why = stop_kind(c);
   if (code == SQLITE_INTERRUPT || (code == SQLITE_BUSY && why)) {
     if (r->guard == GUARD_MOVE && !why) {
-      struct sqlite_learned *l = learned(r->op->plan);
-      l->slow = true;
-      l->calm = 0;
+      weft_sqlite_was_long(c);
       dispatch(c);
       return;
     }
@@ -252,7 +201,7 @@ static void worked(void *ud, bool cancelled) {
   c->work = NULL;
   c->turning = true;
   if (cancelled) c->run.rc = SQLITE_INTERRUPT;
-  else learn(c, true);
+  else weft_sqlite_learn(c, true);
   settle(c);
   c->turning = false;
   if (c->closing) destroy(c);
@@ -274,7 +223,7 @@ static void run_inline(struct sqlite_conn *c) {
   weft_sqlite_execute(c);
   if (write) {
     r->took = weft_clock_ns() - began;
-    learn(c, false);
+    weft_sqlite_learn(c, false);
   }
   settle(c);
 }
@@ -327,7 +276,7 @@ static void attempt(struct sqlite_conn *c) {
     }
   }
   if (no_transaction(c)) finish(c);
-  else if (runs_inline(c)) run_inline(c);
+  else if (weft_sqlite_inline(c)) run_inline(c);
   else dispatch(c);
 }
 

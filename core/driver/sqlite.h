@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The SQLite driver's own header: what its files share. Nobody else includes it.
 
-   A connection is used by one thread at a time: by the loop's, or, while phase is WORKING, by one job on
-   the thread pool. The job touches db, run, scratch and its statement; only stop is read and written by both. */
+   A connection is used by one thread at a time: by the loop's, or, while phase is WORKING, by one job
+   on the thread pool. The job touches db, run, scratch and its statement; only stop is both threads'. */
 #ifndef WEFT_DRIVER_SQLITE_H
 #define WEFT_DRIVER_SQLITE_H
 
@@ -49,15 +49,9 @@ struct sqlite_statement {
   int reprepared;                  /* SQLite's count when columns was made */
   uint32_t expected;               /* rows of the last run */
   uint8_t kind;                    /* enum sqlite_kind */
-  bool insert, passing;            /* passing: not in the cache, finalized after its run */
-};
-
-/* What a plan has taught, for all connections of its database. Reads that were long go to the thread
-   pool until several in a row were short. */
-struct sqlite_learned {
-  bool slow;
-  uint8_t calm;     /* short runs in a row on the thread pool */
-  int64_t write_ns; /* running mean of one write; 0: never run */
+  bool insert;
+  bool passing;                    /* not in the cache, finalized after its run */
+  bool counts;                     /* may be one long step that the progress handler does not see */
 };
 
 /* What the progress handler does with the statement that runs. */
@@ -139,6 +133,13 @@ void weft_sqlite_columns(sqlite3_stmt *stmt, const struct weft_plan *plan, struc
 /* Adds the row that stmt stands on. */
 int weft_sqlite_row(const struct sqlite_statement *st, struct weft_rows *rows,
                     struct weft_error *err);
+
+/* ---- sqlite_route.c ---- */
+/* Whether c->run may run on the loop's thread. */
+bool weft_sqlite_inline(struct sqlite_conn *c);
+/* After a run. Reads that were long go to the thread pool until several in a row were short. */
+void weft_sqlite_learn(struct sqlite_conn *c, bool pooled);
+void weft_sqlite_was_long(struct sqlite_conn *c); /* a read that the progress handler stopped */
 
 /* ---- sqlite_run.c ---- */
 /* The plan's statement, prepared when this connection does not know it yet. Returns SQLite's code, err

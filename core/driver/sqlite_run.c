@@ -58,6 +58,14 @@ static bool inserts(const char *sql) {
   return is_word(w, "insert") || is_word(w, "replace");
 }
 
+/* All rows of a table are counted in one step of the virtual machine. */
+static bool counts(struct weft_slice sql) {
+  static const char call[] = "count(*)";
+  for (const char *p = sql.p; (p = memchr(p, '(', (size_t)(sql.p + sql.n - p))); p++)
+    if (p - sql.p >= 5 && sqlite3_strnicmp(p - 5, call, sizeof call - 1) == 0) return true;
+  return false;
+}
+
 /* SQLite counts most of what has no columns as reading, COMMIT included. */
 static enum sqlite_kind kind_of(sqlite3_stmt *stmt, const char *sql) {
   if (sqlite3_column_count(stmt) == 0) {
@@ -148,6 +156,7 @@ int weft_sqlite_statement(struct sqlite_conn *c, struct weft_plan *plan,
   st->passing = passing;
   st->expected = 1;
   st->kind = (uint8_t)kind_of(stmt, plan->sql.p);
+  st->counts = st->kind == KIND_READ && counts(plan->sql);
   st->insert = st->kind == KIND_WRITE && inserts(plan->sql.p);
   weft_sqlite_columns(stmt, plan, &st->columns, &st->decoders);
   *out = st;
@@ -285,7 +294,10 @@ static int script_failed(struct sqlite_conn *c, int rc, bool running) {
 static int run_script(struct sqlite_conn *c) {
   struct sqlite_run *r = &c->run;
   struct weft_slice sql = r->op->plan->sql;
-  if (sql.n >= INT_MAX) return weft_fail(&r->err, WEFT_SYNTAX, "the script is too long"), r->rc = SQLITE_TOOBIG, -1;
+  if (sql.n >= INT_MAX) {
+    r->rc = SQLITE_TOOBIG;
+    return weft_conn_fail(&c->base, &r->err, WEFT_SYNTAX, "the script is too long");
+  }
   if (!r->rows) {
     r->rows = weft_rows_new(NULL, 0);
     r->rows->affected = 0;

@@ -7,6 +7,16 @@ local errors = require "weft.errors"
 
 local M = {}
 
+-- row -> column -> value of columns that were read after the row (weft.null: it is NULL), to tell what changed.
+local loaded = setmetatable({}, { __mode = "k" })
+
+local function note_loaded(row, name, value)
+  local values = loaded[row] or {}
+  loaded[row] = values
+  if value == nil then value = core.null end
+  if type(value) == "table" then values[name] = core.decode(core.encode(value)) else values[name] = value end
+end
+
 ---The model of a row and the values of its key as they were read.
 local function identity(row, who)
   local info = core.row_info(row)
@@ -39,7 +49,13 @@ end
 ---@return string[] names
 ---@return table<string, any> values
 function M.changed(row)
-  return core.row_changes(row)
+  return core.row_changes(row, loaded[row])
+end
+
+---The row takes the columns of `stored`.
+local function become(row, stored)
+  loaded[row] = nil
+  return core.row_become(row, stored)
 end
 
 ---Reads the row again, with the columns that it has.
@@ -49,23 +65,29 @@ function M.reload(row)
   local model, key, values, info = identity(row, "reload")
   local stored = one_row(model:select(table.unpack(core.columns(row))), key, values):first()
   if not stored then gone(info, "reload") end
-  return core.row_become(row, stored)
+  for name in pairs(loaded[row] or {}) do row[name] = nil end -- read again when touched
+  return become(row, stored)
 end
 
 ---Writes the changed columns; a field that was set to nil writes NULL. Nothing changed: no statement.
 ---@param row weft.Row
 ---@return weft.Row row the same table, as stored
 function M.save(row)
-  local names, values = core.row_changes(row)
-  if #names == 0 then return row end
   local model, key, id, info = identity(row, "save")
+  local names, values = core.row_changes(row, loaded[row])
+  if #names == 0 then return row end
   if one_row(model, key, id):update(values) == 0 then gone(info, "save") end
   for i, name in ipairs(key) do
     if values[name] ~= nil then id[i] = values[name] end
   end
-  local stored = one_row(model:select(table.unpack(core.columns(row))), key, id):first()
+  local columns, has = core.columns(row), {}
+  for _, name in ipairs(columns) do has[name] = true end
+  for _, name in ipairs(names) do
+    if not has[name] then columns[#columns + 1] = name end
+  end
+  local stored = one_row(model:select(table.unpack(columns)), key, id):first()
   if not stored then gone(info, "save") end
-  return core.row_become(row, stored)
+  return become(row, stored)
 end
 
 ---Sets fields and saves.
@@ -74,6 +96,17 @@ end
 ---@return weft.Row
 function M.update(row, values)
   if type(values) ~= "table" then errors.usage("update takes a table of column = value, got %s", type(values)) end
+  local info = core.row_info(row)
+  if not info then errors.usage("update: this is no row of a model") end
+  core.discover(info.core)
+  local known = core.table(info.core)
+  for name in pairs(values) do
+    if not known.types[name] then
+      local near = type(name) == "string" and core.nearest(name, known.columns)
+      errors.usage("unknown column '%s' of %s%s", tostring(name), known.name,
+        near and ("; did you mean '%s'?"):format(near) or "")
+    end
+  end
   for name, value in pairs(values) do
     if value == core.null then value = nil end
     row[name] = value
@@ -93,23 +126,28 @@ end
 ---@param info table the model info
 ---@param name string the column
 function M.load(row, info, name)
-  local model, key = identity(row, name)
+  if loaded[row] and loaded[row][name] ~= nil then return nil end -- it is NULL, or was set to nil
+  local model, key, id = identity(row, name)
   if #key ~= 1 then
-    local value = one_row(model:select(name), key, select(3, identity(row, name))):first()
-    rawset(row, name, value and value[name])
+    local stored = one_row(model:select(name), key, id):first()
+    rawset(row, name, stored and stored[name])
+    note_loaded(row, name, stored and stored[name])
     return rawget(row, name)
   end
   local rows, ids = {}, {}
   for _, sibling in ipairs(core.row_siblings(row)) do
-    local id = core.row_original(sibling, key[1])
-    if id ~= nil and rawget(sibling, name) == nil then
-      rows[tostring(id)] = sibling
-      ids[#ids + 1] = id
+    local of = core.row_original(sibling, key[1])
+    if of ~= nil and rawget(sibling, name) == nil and not (loaded[sibling] and loaded[sibling][name]) then
+      rows[tostring(of)] = sibling
+      ids[#ids + 1] = of
     end
   end
   for _, found in ipairs(model:select(key[1], name):where(key[1], "in", ids):all()) do
     local sibling = rows[tostring(found[key[1]])]
-    if sibling then rawset(sibling, name, found[name]) end
+    if sibling then
+      rawset(sibling, name, found[name])
+      note_loaded(sibling, name, found[name])
+    end
   end
   return rawget(row, name)
 end

@@ -19,7 +19,11 @@ return function(place, options)
       quote(place.weft:match "^(.*)/" .. "/lib/weft"))
   local checks = {} -- work -> what the peers agree on
 
-  local function pinned(command) return place.cpu and ("taskset -c %d %s"):format(place.cpu, command) or command end
+  local first = options.realtime and "chrt -f 1 " or ""
+  local function free(command) return first .. command end
+  local function pinned(command)
+    return place.cpu and ("%staskset -c %d %s"):format(first, place.cpu, command) or free(command)
+  end
 
   local function output(command)
     local log = quote(place.build .. "/run.log")
@@ -45,7 +49,7 @@ return function(place, options)
   local function place_for(concurrency, how)
     local one = concurrency == 1 or how == "pinned"
     setup.pin(place, one and place.cpu or place.cpus)
-    return one and pinned or function(command) return command end
+    return one and pinned or free
   end
 
   function run.raw(work, db, concurrency, extra, how)
@@ -97,7 +101,7 @@ return function(place, options)
 
   local function timed(command)
     local list = {}
-    for i = 1, 10 do list[i] = tonumber(output(("%s/pbrun %s 3>&1 >/dev/null"):format(quote(place.build), command))) end
+    for i = 1, 10 do list[i] = tonumber(output(free(("%s/pbrun %s 3>&1 >/dev/null"):format(quote(place.build), command)))) end
     table.sort(list)
     return list[5]
   end

@@ -121,10 +121,21 @@ function M.load(place, say)
   run("touch " .. quote(mark), log)
 end
 
+local function postmaster(place)
+  local pid = M.capture(("head -n 1 %s/pids/pg 2>/dev/null"):format(quote(place.env.PB_TMP)))
+  return pid ~= "" and pid or nil
+end
+
+---Sets how PostgreSQL is scheduled; connections opened later inherit it.
+function M.schedule(place, policy, priority)
+  local pid = postmaster(place)
+  if pid then os.execute(("chrt -a %s -p %d %s >/dev/null 2>&1"):format(policy, priority, pid)) end
+end
+
 ---Puts PostgreSQL on one processor or on all; connections opened later stay there.
 function M.pin(place, cpus)
-  local pid = M.capture(("head -n 1 %s/pids/pg 2>/dev/null"):format(quote(place.env.PB_TMP)))
-  if not cpus or pid == "" then return end
+  local pid = postmaster(place)
+  if not cpus or not pid then return end
   os.execute(("taskset -acp %s %s >/dev/null 2>&1"):format(cpus, pid))
 end
 

@@ -120,20 +120,6 @@ static void facts_of_order(void) {
       drop(&a);
       server_close(&s);
     }
-    it("waits for the answer to a BEGIN that may fail") {
-      struct weft_tx_options o = {.isolation = WEFT_SERIALIZABLE};
-      if (!server_open(&s, PIPELINED, NULL)) return;
-      struct weft_tx *tx = weft_tx_new(s.w.db, &o);
-      start(&s, tx, &a, "insert 1");
-      weft_fake_open(s.fake);
-      expect_int(s.fake->submitted, 1);
-      answers(&s);
-      expect(a.done);
-      weft_tx_free(tx);
-      answers(&s);
-      drop(&a);
-      server_close(&s);
-    }
     it("runs its statements one after another") {
       if (!server_open(&s, PIPELINED, NULL)) return;
       struct weft_tx *tx = begin(&s);
@@ -411,6 +397,21 @@ static void facts_of_loss(void) {
       weft_tx_free(tx);
       drop(&a);
       server_close(&s);
+    }
+    it("outlives its context") {
+      if (!server_open(&s, PIPELINED, NULL)) return;
+      struct weft_tx *tx = begin(&s);
+      start(&s, tx, &a, "insert 1");
+      answers(&s);
+      drop(&a);
+      weft_context_free(s.w.context);
+      expect_int(weft_tx_doom(tx) != WEFT_OK, 1);
+      weft_call_init(&b, note_finished, NULL);
+      b.deadline = 1;
+      weft_tx_commit(tx, &b);
+      expect(b.done && b.error.kind != WEFT_OK);
+      weft_tx_free(tx);
+      weft_fake_free(s.fake);
     }
     it("gets no connection in time") {
       struct weft_db_options o = {.pool = {.max = 1, .wait_ns = 20000000}};
