@@ -88,7 +88,8 @@ void weft_call_submit(struct weft_call *call) {
   if (!db->pool) { /* closed while the call waited for something else */
     struct weft_error err;
     weft_call_closed(db, &err);
-    weft_call_end(call, NULL, &err);
+    call->place = WEFT_AT_REST;
+    call->answered(call, NULL, &err);
     return;
   }
   call->place = WEFT_AT_POOL;

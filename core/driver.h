@@ -26,7 +26,9 @@ enum weft_op_flags {
   WEFT_OP_NO_INLINE = 2, /* SQLite: go to the thread pool at once */
   WEFT_OP_REPLAYED = 4,  /* was lost once already */
   WEFT_OP_IN_TX = 8,     /* part of a transaction: its loss is known to be a rollback, except of COMMIT */
-  WEFT_OP_WRITER = 16    /* the pool's: it holds the place of the file's writer */
+  WEFT_OP_WRITER = 16,   /* the pool's: it holds the place of the file's writer */
+  WEFT_OP_READ_ONLY = 32 /* in a transaction that promised not to write; databases that know such
+                            transactions see to it themselves */
 };
 
 enum weft_op_state { WEFT_OP_NEW, WEFT_OP_QUEUED, WEFT_OP_SENT, WEFT_OP_DROPPED, WEFT_OP_DONE };

@@ -210,6 +210,7 @@ void pool_run(struct place *place, struct weft_op *op) {
   c->exclusive = !shared;
   if (shared) {
     op->flags |= WEFT_OP_SHARED;
+    op->ticket = ++*p->tickets; /* tells who is in front of whom */
     if (place->state != PLACE_SHARED) place_set(place, PLACE_SHARED);
   } else {
     place->quick = quick;
@@ -244,7 +245,7 @@ static void abort_running(struct weft_op *op, enum weft_kind why) {
   op->why = why;
   if (place->state == PLACE_SHARED) isolate(place, op);
   if (place->state == PLACE_SHARED) {
-    if (c->dropped == 0) place->dropped_at = op->sent_at;
+    if (c->dropped == 0) place->dropped_at = op->sent_at, place->dropped = op->ticket;
     if (!place->limit_at) place->limit_at = now + POOL_STUCK;
   } else if (!place->limit_at) {
     place->limit_at = now + POOL_PATIENCE;

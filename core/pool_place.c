@@ -353,10 +353,8 @@ static void replay(struct weft_pool *p, struct weft_op *op, const struct weft_er
     return;
   }
   p->stats.replayed++;
-  if (op->ticket == 0) { /* before all who came later */
-    op->ticket = 1;
-    op->queued_at = weft_loop_now(p->loop);
-  }
+  if (op->ticket == 0) op->ticket = 1; /* before all who came later */
+  op->queued_at = weft_loop_now(p->loop);
   wait_op(p, op);
 }
 

@@ -45,7 +45,8 @@ struct place {
   uint64_t opening;    /* number of the attempt, to know it again */
   int64_t expires_at;  /* end of its life */
   int64_t limit_at;    /* closed unless what it does has ended then; 0: none */
-  int64_t dropped_at;  /* sent_at of the first dropped operation whose answer is still to come */
+  int64_t dropped_at;  /* sent_at of the first dropped operation whose answer is still to come, */
+  uint64_t dropped;    /* and its ticket */
   struct rollback *rollback; /* under way, or NULL */
 };
 

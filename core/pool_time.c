@@ -123,7 +123,7 @@ static void check_stuck(struct place *place, int64_t now) {
       weft_list_empty(&c->ops) ? NULL : WEFT_CONTAINER(c->ops.next, struct weft_op, link);
   int64_t since = place->limit_at - POOL_STUCK;
   if (c->used_at > since) since = c->used_at;
-  if (now - since >= POOL_STUCK && (!head || head->sent_at >= place->dropped_at)) place_close(place);
+  if (now - since >= POOL_STUCK && (!head || head->ticket > place->dropped)) place_close(place);
   else place->limit_at = since + POOL_STUCK > now ? since + POOL_STUCK : now + POOL_STUCK;
 }
 

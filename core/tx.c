@@ -244,6 +244,7 @@ void tx_submit(struct weft_tx *tx, struct weft_call *call, bool flush) {
   call->place = WEFT_AT_POOL;
   call->started = weft_context_stamp(tx->db->context);
   call->op.flags = tx->options.session ? 0 : WEFT_OP_IN_TX;
+  if (tx->options.read_only) call->op.flags |= WEFT_OP_READ_ONLY;
   weft_lease_submit(&tx->lease, &call->op, flush);
 }
 

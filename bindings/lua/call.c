@@ -53,6 +53,8 @@ static int failed(lua_State *L, struct lua_call *c) {
   struct weft_error err = c->call.error;
   struct weft_lua_context context = c->context;
   struct weft_lua *w = c->w;
+  if (c->wait.why == WEFT_DEADLOCK)
+    weft_fail(&err, WEFT_DEADLOCK, "this waits for a transaction whose task waits for this one");
   if (!context.database.n && c->call.db) context.database = weft_db_name(c->call.db);
   weft_lua_push_error(L, w, &err, &context);
   weft_lua_call_done(c);

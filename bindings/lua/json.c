@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* weft.encode and weft.decode: JSON text and Lua tables, exact both ways. Rows keep the order of their
-   columns and say their NULLs, other tables are arrays (sequences, weft.array) or objects in key order. */
+   columns and say their NULLs, other tables are arrays (sequences, weft.array, lists that count their holes
+   in n) or objects in key order. What would be lost (other keys beside a sequence, NaN) raises. */
 #include "weft_lua.h"
 
 #include <math.h>
@@ -20,9 +21,9 @@ struct encoder {
 
 static int encode(struct encoder *e, int idx);
 
-static int encode_array(struct encoder *e, int idx, size_t n) {
+static int encode_array(struct encoder *e, int idx, int64_t n) {
   weft_buf_char(e->out, '[');
-  for (size_t i = 1; i <= n; i++) {
+  for (int64_t i = 1; i <= n; i++) {
     if (i > 1) weft_buf_char(e->out, ',');
     lua_rawgeti(e->L, idx, (lua_Integer)i);
     if (lua_isnil(e->L, -1)) weft_buf_lit(e->out, "null");
@@ -31,6 +32,25 @@ static int encode_array(struct encoder *e, int idx, size_t n) {
   }
   weft_buf_char(e->out, ']');
   return 0;
+}
+
+/* The length of the table at idx as an array, -1 when it is an object. A list with holes says n, as
+   table.pack does. */
+static int64_t array_length(struct encoder *e, int idx, bool marked) {
+  lua_State *L = e->L;
+  int64_t length = (int64_t)lua_rawlen(L, idx), n = length;
+  lua_pushliteral(L, "n");
+  bool counted = lua_rawget(L, idx) == LUA_TNUMBER && lua_isinteger(L, -1) && lua_tointeger(L, -1) >= length;
+  if (counted) n = lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  if (marked) return n;
+  int64_t positions = 0, others = 0;
+  for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) {
+    if (lua_isinteger(L, -2) && lua_tointeger(L, -2) >= 1 && lua_tointeger(L, -2) <= n) positions++;
+    else others++;
+  }
+  if (positions == 0) return -1;
+  return others == counted ? n : -1; /* an object will say what is wrong with it */
 }
 
 static int compare_keys(const void *a, const void *b) {
@@ -115,7 +135,7 @@ static int encode_table(struct encoder *e, int idx) {
   lua_State *L = e->L;
   struct weft_rows *rows;
   uint32_t number;
-  size_t n = lua_rawlen(L, idx);
+  int64_t n;
   if (!lua_checkstack(L, 10) || ++e->depth > MAX_DEPTH)
     return weft_fail(e->err, WEFT_USAGE, "encode: nested deeper than %d, or a cycle", MAX_DEPTH);
   int rc;
@@ -124,11 +144,12 @@ static int encode_table(struct encoder *e, int idx) {
     rc = lua_isnil(L, -1) ? (weft_buf_lit(e->out, "null"), 0) : encode(e, lua_gettop(L));
     lua_pop(L, 1);
   } else if (weft_lua_is(L, e->w, idx, SLOT_MT_ARRAY)) {
-    rc = encode_array(e, idx, n);
+    rc = encode_array(e, idx, array_length(e, idx, true));
   } else if (weft_lua_row(L, e->w, idx, &rows, &number)) {
     rc = encode_object(e, idx, rows, number);
   } else {
-    rc = n > 0 ? encode_array(e, idx, n) : encode_object(e, idx, NULL, 0);
+    n = array_length(e, idx, false);
+    rc = n >= 0 ? encode_array(e, idx, n) : encode_object(e, idx, NULL, 0);
   }
   e->depth--;
   return rc;
@@ -146,6 +167,8 @@ static int encode(struct encoder *e, int idx) {
       else weft_buf_lit(e->out, "false");
       return 0;
     case LUA_TNUMBER:
+      if (!isfinite(lua_tonumber(L, idx)))
+        return weft_fail(e->err, WEFT_USAGE, "encode: NaN and infinities have no JSON form");
       weft_json_value(e->out, lua_isinteger(L, idx) ? weft_int(lua_tointeger(L, idx))
                                                     : weft_float(lua_tonumber(L, idx)));
       return 0;

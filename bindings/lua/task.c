@@ -201,6 +201,35 @@ void weft_lua_close_tasks(struct weft_lua *w) {
   }
 }
 
+/* ---- who waits for whom ---- */
+
+static void cancel_run(struct wait *wait, enum weft_kind why);
+static void cancel_group(struct wait *wait, enum weft_kind why);
+
+/* Is `is` true of a task that at waits for, directly or through others? Looks at `left` tasks at most. */
+static bool reaches(struct weft_lua *w, const struct wait *at,
+                    bool (*is)(const struct task *, const void *), const void *ud, int *left) {
+  if (!at || at->done || *left <= 0) return false;
+  if (at->target) {
+    --*left;
+    return is(at->target, ud) || reaches(w, at->target->waiting, is, ud, left);
+  }
+  if (at->cancel == cancel_group) {
+    const struct group *g = WEFT_CONTAINER(at, struct group, wait);
+    for (uint32_t i = 0; i < g->n && --*left > 0; i++)
+      if (!g->tasks[i]->ended &&
+          (is(g->tasks[i], ud) || reaches(w, g->tasks[i]->waiting, is, ud, left)))
+        return true;
+  } else if (at->cancel == cancel_run) {
+    const struct run *run = WEFT_CONTAINER(at, struct run, wait);
+    for (struct weft_list *l = w->tasks.next; l != &w->tasks && --*left > 0; l = l->next) {
+      const struct task *t = WEFT_CONTAINER(l, struct task, link);
+      if (t->run == run && (is(t, ud) || reaches(w, t->waiting, is, ud, left))) return true;
+    }
+  }
+  return false;
+}
+
 /* ---- handles ---- */
 
 static struct task *check_task(lua_State *L) {
@@ -248,6 +277,32 @@ static void timer_wakes(void *ud) { /* a deadline that nothing else watches */
   weft_lua_wake(wait->task ? wait->task->w : wait->target->w, wait);
 }
 
+static bool is_held_by(const struct task *t, const void *tx) {
+  return t->waiting && t->waiting->call && weft_call_waits_for(t->waiting->call, tx);
+}
+
+static bool is_task(const struct task *t, const void *who) { return t == who; }
+
+bool weft_lua_waits_for_task(struct weft_lua *w, const struct wait *at, const struct task *who) {
+  int left = 10000;
+  return reaches(w, at, is_task, who, &left);
+}
+
+/* Does t wait, directly or through others, for a transaction that cannot go on before t has ended? */
+static bool waits_for_us(lua_State *L, struct weft_lua *w, struct task *t) {
+  const struct wait on_t = {.target = t};
+  for (struct weft_list *l = w->txs.next; l != &w->txs; l = l->next) {
+    struct lua_tx *tx = WEFT_CONTAINER(l, struct lua_tx, link);
+    int left = 10000;
+    if (tx->tx && reaches(w, &on_t, is_held_by, tx->tx, &left) &&
+        (weft_lua_in_lineage(L, w, tx->owner) ||
+         (w->task &&
+          weft_lua_waits_for_task(w, tx->task ? tx->task->waiting : w->waiting, w->task))))
+      return true;
+  }
+  return false;
+}
+
 static int l_await(lua_State *L) {
   struct weft_lua *w = weft_lua_self(L);
   struct task *t = check_task(L);
@@ -255,14 +310,10 @@ static int l_await(lua_State *L) {
   if (t->ended) return give_results(L, t);
   weft_lua_may_wait(L, w, false);
   if (w->task == t) return weft_lua_usage(L, w, "a task cannot await itself");
-  for (struct weft_list *l = w->txs.next; l != &w->txs; l = l->next) {
-    struct lua_tx *tx = WEFT_CONTAINER(l, struct lua_tx, link);
-    if (tx->tx && t->waiting && t->waiting->call && weft_lua_in_lineage(L, w, tx->owner) &&
-        weft_call_waits_for(t->waiting->call, tx->tx)) {
-      struct weft_error err;
-      weft_fail(&err, WEFT_DEADLOCK, "the awaited task waits for the transaction that is open here");
-      return weft_lua_raise(L, w, &err, NULL);
-    }
+  if (waits_for_us(L, w, t)) {
+    struct weft_error err;
+    weft_fail(&err, WEFT_DEADLOCK, "the awaited task waits for the transaction that is open here");
+    return weft_lua_raise(L, w, &err, NULL);
   }
   struct wait *wait = lua_newuserdatauv(L, sizeof *wait, 0);
   weft_lua_wait_init(wait, give_up);

@@ -111,7 +111,10 @@ static int l_release(lua_State *L) { return step(L, "release", true, weft_tx_rel
 static int l_rollback_to(lua_State *L) {
   return step(L, "rollback", true, weft_tx_rollback_to, false);
 }
-static int l_commit(lua_State *L) { return step(L, "commit", true, weft_tx_commit, true); }
+static int l_commit(lua_State *L) { /* a cancelled task does not begin to commit */
+  if (!check_tx(L)->session) weft_lua_may_wait(L, weft_lua_self(L), false);
+  return step(L, "commit", true, weft_tx_commit, true);
+}
 static int l_rollback(lua_State *L) { return step(L, "rollback", true, weft_tx_rollback, true); }
 
 static int l_end(lua_State *L) { /* core.tx_end(tx): forget it */

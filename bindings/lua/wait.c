@@ -56,19 +56,15 @@ int weft_lua_given_up(lua_State *L, struct weft_lua *w, const struct wait *wait)
 /* A wait that waits for itself through others: the statement wants what a transaction holds, and that
    transaction's task awaits the one who runs the statement. */
 static bool awaits(struct weft_lua *w, const struct lua_tx *tx, const struct task *who) {
-  const struct wait *at = tx->task ? tx->task->waiting : w->waiting;
-  for (int hops = 0; at && at->target && hops < 1000; hops++) {
-    if (at->target == who) return true;
-    at = at->target->waiting;
-  }
-  return false;
+  return weft_lua_waits_for_task(w, tx->task ? tx->task->waiting : w->waiting, who);
 }
 
 static void find_deadlock(struct weft_lua *w, struct wait *wait) {
   if (!wait->call || !w->task) return;
   for (struct weft_list *l = w->txs.next; l != &w->txs; l = l->next) {
     struct lua_tx *tx = WEFT_CONTAINER(l, struct lua_tx, link);
-    if (tx->tx && awaits(w, tx, w->task) && weft_call_waits_for(wait->call, tx->tx)) {
+    if (tx->tx && weft_call_waits_for(wait->call, tx->tx) && awaits(w, tx, w->task)) {
+      wait->why = WEFT_DEADLOCK;
       wait->cancel(wait, WEFT_DEADLOCK);
       return;
     }

@@ -195,6 +195,8 @@ struct task {
 /* A task on top of the stack as a handle: fn and its nargs arguments are taken from the stack. */
 struct task *weft_lua_spawn(lua_State *L, struct weft_lua *w, int nargs, bool inherit);
 void weft_lua_cancel(struct task *t, enum weft_kind why);
+/* Does at wait for the end of who, directly or through other tasks, weft.all or weft.run? */
+bool weft_lua_waits_for_task(struct weft_lua *w, const struct wait *at, const struct task *who);
 
 /* ---- call.c ---- */
 struct lua_call {

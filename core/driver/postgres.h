@@ -2,8 +2,8 @@
 /* The PostgreSQL driver's own header: what its files share. Nobody else includes it. Loop's thread only.
 
    What was sent is a list of flights, in order. A flight's answers come in order, too; in pipeline mode
-   a sync point ends a group of flights (usually one), in plain mode the end of the answer ends the one
-   flight there is. A flight keeps its own state, because an operation that was given up belongs to its
+   a sync point ends a group of flights, in plain mode the end of the answer ends the one flight there
+   is. A flight keeps its own state, because an operation that was given up belongs to its
    starter again while its answer is still to come: then flight->op is NULL.
 
    base.ops holds operations in order of submission; the newest `held` of them are not sent yet, and
@@ -70,6 +70,7 @@ struct weft_pg_flight {
   bool sync, parse, script;    /* sync: a sync point follows; parse: the first answer is Parse's */
   bool text;                   /* was not decodable in binary: text was asked for */
   bool undecodable, stale;     /* must be asked again: as text; with a new statement */
+  bool skipped;                /* something before it in its group failed */
   bool dropped;                /* op was given up, and counts in base.dropped */
   bool retried, maybe_hit;     /* maybe_hit: a cancel request may have met it instead of another */
 };
@@ -101,6 +102,9 @@ struct weft_pg_conn {
   bool pipeline;   /* libpq's mode */
   bool sending, copying, lost;
   bool open_group;   /* sent, but no sync point behind it yet */
+  uint32_t group_n;  /* operations in it, and the time they are expected to take */
+  int64_t group_ns;
+  uint32_t solo;     /* so many of the next operations get a sync point of their own */
   bool group_failed; /* group holds why the rest of the group is skipped */
   uint8_t silent;  /* empty answers in a row: libpq and this file would disagree */
   bool resetting, rolling_back, discarding, settling; /* to do once nothing is in flight */

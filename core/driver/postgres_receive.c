@@ -9,6 +9,9 @@
 
 #include "postgres.h"
 
+enum { SOLO = 64 };
+static const int64_t SLOW_GROUP = 2000000;
+
 static void lose(struct weft_pg_conn *c, const char *why) {
   struct weft_error err;
   if (why) weft_conn_fail(&c->base, &err, WEFT_DISCONNECT, "%s", why);
@@ -70,6 +73,7 @@ static void failed_answer(struct weft_pg_conn *c, struct weft_pg_flight *f, cons
 /* Not run because something before it in its group failed. */
 static void skipped_answer(struct weft_pg_conn *c, struct weft_pg_flight *f) {
   if (f->parse) forget_statement(c, f, false);
+  f->skipped = true;
   set_error(f, &c->group);
 }
 
@@ -180,6 +184,7 @@ static bool runs_again(const struct weft_pg_conn *c, const struct weft_pg_flight
   if (f->undecodable) return true; /* a read */
   if (f->why || !f->err || (op->plan->flags & WEFT_PLAN_CONTROL)) return false;
   if ((op->flags & WEFT_OP_IN_TX) || c->base.tx != WEFT_TX_NONE) return false;
+  if (f->skipped && (op->flags & WEFT_OP_SHARED) && (op->plan->flags & WEFT_PLAN_READ)) return true;
   if (f->maybe_hit && strcmp(f->err->code, "57014") == 0) return true;
   return f->stale && !f->retried;
 }
@@ -220,7 +225,24 @@ static void settle(struct weft_pg_conn *c, struct weft_pg_flight *f) {
   }
 }
 
+/* The time of a group is shared out evenly, as nobody knows better: conn.c counts from used_at. A slow
+   one may hold a statement that is not short; apart they will show which. */
+static int64_t share_of_group(struct weft_pg_conn *c) {
+  int64_t now = weft_loop_clock(c->base.loop), from = c->base.used_at, n = 0;
+  for (struct weft_list *at = c->flights.next; at != &c->flights; at = at->next) {
+    const struct weft_pg_flight *f = WEFT_CONTAINER(at, struct weft_pg_flight, link);
+    if (f->op && f->op->sent_at > from && n == 0) from = f->op->sent_at;
+    n++;
+    if (f->sync) break;
+  }
+  if (n < 2) return 0;
+  int64_t spent = now - from - c->base.rtt;
+  if (spent > SLOW_GROUP) c->solo = SOLO;
+  return spent > n ? spent / n : 1;
+}
+
 static void group_ends(struct weft_pg_conn *c) {
+  int64_t share = share_of_group(c);
   c->group_failed = false;
   update_tx(c);
   for (bool last = false; !last && !c->lost;) {
@@ -234,6 +256,7 @@ static void group_ends(struct weft_pg_conn *c) {
       return;
     }
     last = f->sync;
+    if (share) c->base.used_at = weft_loop_clock(c->base.loop) - share;
     settle(c, f);
   }
 }

@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending. An operation that is alone and needs no Parse goes out in plain mode; otherwise the connection
-   is in pipeline mode, where every operation has a sync point of its own, so that one that fails fails
-   alone. Only BEGIN shares the one of the operation behind it: they travel, and fail, together.
+   is in pipeline mode, where a sync point ends what fails together.
+   - BEGIN shares the one of the operation behind it: they travel, and fail, together.
+   - Short reads that share the connection form groups. To the server a group is one transaction and one
+     answer, which halves its work and the system calls on both sides. When one of them fails, those
+     behind it were not run, and run again, each with a sync point of its own: it fails alone.
+   - Everything else has its own.
 
    Nothing is sent while a cancel request is under way, for it could hit what is sent. */
 #include <stdlib.h>
 #include <strings.h>
 
 #include "postgres.h"
+
+enum { GROUP = 16 /* operations */ };
+/* A group's first answer comes with its last: what is expected to take longer is not added. */
+static const int64_t GROUP_NS = 500000, UNMEASURED_NS = 50000;
 
 static struct weft_pg_flight *new_flight(struct weft_pg_conn *c, enum weft_pg_kind kind) {
   struct weft_list *spare = weft_list_take(&c->spare);
@@ -137,6 +145,8 @@ static void sync_point(struct weft_pg_conn *c) {
   struct weft_pg_flight *f = WEFT_CONTAINER(c->flights.prev, struct weft_pg_flight, link);
   f->sync = PQpipelineSync(c->pg);
   c->open_group = false;
+  c->group_n = 0;
+  c->group_ns = 0;
 }
 
 static void launch(struct weft_pg_conn *c, struct weft_pg_flight *f, struct weft_op *op) {
@@ -167,6 +177,21 @@ static void launch(struct weft_pg_conn *c, struct weft_pg_flight *f, struct weft
 static bool is_begin(const struct weft_plan *p) {
   if (!(p->flags & WEFT_PLAN_CONTROL) || p->sql.n < 5) return false;
   return strncasecmp(p->sql.p, "begin", 5) == 0 || strncasecmp(p->sql.p, "start", 5) == 0;
+}
+
+static bool may_group(const struct weft_op *op) {
+  uint32_t flags = op->plan->flags;
+  return (op->flags & WEFT_OP_SHARED) && (flags & WEFT_PLAN_READ) &&
+         !(flags & (WEFT_PLAN_RAW | WEFT_PLAN_CONTROL | WEFT_PLAN_SCRIPT));
+}
+
+/* Does the next operation go into the group that op ended? */
+static bool group_goes_on(struct weft_pg_conn *c, bool begin, bool grouped) {
+  if (!c->ready) return false;
+  if (begin) return true;
+  if (!grouped || c->group_n >= GROUP || c->group_ns >= GROUP_NS) return false;
+  if (c->solo) return c->solo--, false;
+  return may_group(first_held(c));
 }
 
 /* At the start of a group; there was an eviction because statements are being prepared, in pipeline mode
@@ -202,9 +227,11 @@ static bool send_next(struct weft_pg_conn *c) {
   c->first_held = op->link.next;
   c->held--;
   c->ready--;
-  bool begin = is_begin(p);
+  bool begin = is_begin(p), grouped = may_group(op);
+  c->group_n++;
+  c->group_ns += p->estimate_ns ? p->estimate_ns : UNMEASURED_NS;
   launch(c, new_flight(c, WEFT_PG_OPERATION), op);
-  if (c->open_group && !(begin && c->ready)) sync_point(c);
+  if (c->open_group && !group_goes_on(c, begin, grouped)) sync_point(c);
   return true;
 }
 

@@ -2,14 +2,14 @@
 /* SQLite: which thread runs a statement, and what follows from how it ended.
 
    Invariants:
-   - Operations run one after another, in order; run.op is the head of base.ops while it is carried out.
-     Only turn() starts one, and never within itself: what call backs submit is picked up by the turn
-     that is under way.
+   - Operations run one after another, in order; run.op is the head of base.ops while it is carried
+   out. Only turn() starts one, and never within itself: what call backs submit is picked up by the
+   turn that is under way.
    - WORKING: the thread pool has db, run and run.st; this thread only sets stop and interrupts.
      WAITING: the timer will try run.op again. YIELDED: the hook goes on with the turn.
    - SQLite never sleeps: another process's lock is waited out by timer.
-   - A transaction that SQLite rolled back by itself is FAILED: nothing runs until it is rolled back by
-     name, or the rest of it would be committed one by one. */
+   - A transaction that SQLite rolled back by itself is FAILED: nothing runs until it is rolled back
+   by name, or the rest of it would be committed one by one. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -88,7 +88,10 @@ static void finish(struct sqlite_conn *c) {
   if (weft_sqlite_fatal(r->rc) && !c->config.memory) c->base.broken = true;
   if (st) {
     if (st->columns != op->plan->columns) share_columns(st, op->plan);
-    if (rows) st->expected = rows->nrows < 1 ? 1 : rows->nrows > ROWS_EXPECTED ? ROWS_EXPECTED : rows->nrows;
+    if (rows)
+      st->expected = rows->nrows < 1               ? 1
+                     : rows->nrows > ROWS_EXPECTED ? ROWS_EXPECTED
+                                                   : rows->nrows;
     if (st->passing) weft_sqlite_finalize(st);
   }
   r->op = NULL;
@@ -228,8 +231,8 @@ static void run_inline(struct sqlite_conn *c) {
   settle(c);
 }
 
-/* Whether the transaction that the operation belongs to is not there any more. True: run is set to its
-   end. */
+/* Whether the transaction that the operation belongs to is not there any more. True: run is set to
+   its end. */
 static bool no_transaction(struct sqlite_conn *c) {
   struct sqlite_run *r = &c->run;
   int kind = r->st ? r->st->kind : KIND_WRITE;
@@ -253,7 +256,16 @@ static bool wrong_count(struct sqlite_conn *c) {
   uint32_t wanted = (uint32_t)sqlite3_bind_parameter_count(r->st->stmt);
   if (given == wanted) return false;
   r->rc = SQLITE_RANGE;
-  weft_conn_fail(&c->base, &r->err, WEFT_USAGE, "the statement takes %u parameters, not %u", wanted, given);
+  weft_conn_fail(&c->base, &r->err, WEFT_USAGE, "the statement takes %u parameters, not %u", wanted,
+                 given);
+  return true;
+}
+
+static bool writes_in_read_only(struct sqlite_conn *c) {
+  struct sqlite_run *r = &c->run;
+  if (!(r->op->flags & WEFT_OP_READ_ONLY) || r->st->kind != KIND_WRITE) return false;
+  r->rc = SQLITE_READONLY;
+  weft_conn_fail(&c->base, &r->err, WEFT_UNSUPPORTED, "a read_only transaction cannot write");
   return true;
 }
 
@@ -270,7 +282,7 @@ static void attempt(struct sqlite_conn *c) {
       return;
     }
     if (r->st->columns != plan->columns) share_columns(r->st, plan);
-    if (wrong_count(c)) {
+    if (wrong_count(c) || writes_in_read_only(c)) {
       finish(c);
       return;
     }
@@ -419,7 +431,9 @@ static void destroy(struct sqlite_conn *c) {
   free_conn(c);
 }
 
-static void reap(struct weft_hook *hook) { destroy(WEFT_CONTAINER(hook, struct sqlite_conn, later)); }
+static void reap(struct weft_hook *hook) {
+  destroy(WEFT_CONTAINER(hook, struct sqlite_conn, later));
+}
 
 static void try_open(struct sqlite_conn *c) {
   struct weft_error err;
@@ -450,8 +464,8 @@ static struct weft_conn *open_conn(struct weft_loop *l, const struct weft_settin
   return &c->base;
 }
 
-/* A job that is under way still reads its operation's parameters: that one operation is answered when
-   the job has ended, all others now. */
+/* A job that is under way still reads its operation's parameters: that one operation is answered
+   when the job has ended, all others now. */
 static void close_conn(struct weft_conn *base) {
   struct sqlite_conn *c = of(base);
   struct weft_op *op = c->phase == PHASE_WORKING ? c->run.op : NULL;

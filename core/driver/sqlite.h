@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The SQLite driver's own header: what its files share. Nobody else includes it.
 
-   A connection is used by one thread at a time: by the loop's, or, while phase is WORKING, by one job
-   on the thread pool. The job touches db, run, scratch and its statement; only stop is both threads'. */
+   A connection is used by one thread at a time: by the loop's, or, while phase is WORKING, by one
+   job on the thread pool. The job touches db, run, scratch and its statement; only stop is both
+   threads'. */
 #ifndef WEFT_DRIVER_SQLITE_H
 #define WEFT_DRIVER_SQLITE_H
 
@@ -35,7 +36,7 @@ enum sqlite_kind {
 };
 
 /* How a column's cells are read. */
-enum sqlite_read { READ_STORED, READ_BOOL, READ_DECIMAL, READ_JSON };
+enum sqlite_read { READ_STORED, READ_BOOL, READ_DECIMAL, READ_JSON, READ_FLOAT };
 struct sqlite_decoder {
   uint8_t how;
   int16_t scale; /* of a decimal, -1 not declared */
@@ -121,15 +122,15 @@ int weft_sqlite_fail(const struct weft_conn *c, sqlite3 *db, int rc, bool runnin
 bool weft_sqlite_fatal(int rc);
 
 /* ---- sqlite_value.c ---- */
-/* Binds n parameters. Their text must live until the statement was reset, and so must scratch, which
-   holds the text of lists. */
+/* Binds n parameters. Their text must live until the statement was reset, and so must scratch,
+   which holds the text of lists. */
 int weft_sqlite_bind(sqlite3_stmt *stmt, const struct weft_value *v, uint32_t n,
                      const struct weft_plan *plan, struct weft_arena *scratch,
                      struct weft_error *err);
-/* The columns of the result of stmt (the plan's statement) and how to read them; *out is owned, *decoders
-   malloc'ed. Both NULL without columns. */
-void weft_sqlite_columns(sqlite3_stmt *stmt, const struct weft_plan *plan, struct weft_columns **out,
-                         struct sqlite_decoder **decoders);
+/* The columns of the result of stmt (the plan's statement) and how to read them; *out is owned,
+   *decoders malloc'ed. Both NULL without columns. */
+void weft_sqlite_columns(sqlite3_stmt *stmt, const struct weft_plan *plan,
+                         struct weft_columns **out, struct sqlite_decoder **decoders);
 /* Adds the row that stmt stands on. */
 int weft_sqlite_row(const struct sqlite_statement *st, struct weft_rows *rows,
                     struct weft_error *err);
@@ -142,8 +143,8 @@ void weft_sqlite_learn(struct sqlite_conn *c, bool pooled);
 void weft_sqlite_was_long(struct sqlite_conn *c); /* a read that the progress handler stopped */
 
 /* ---- sqlite_run.c ---- */
-/* The plan's statement, prepared when this connection does not know it yet. Returns SQLite's code, err
-   set unless SQLITE_OK. */
+/* The plan's statement, prepared when this connection does not know it yet. Returns SQLite's code,
+   err set unless SQLITE_OK. */
 int weft_sqlite_statement(struct sqlite_conn *c, struct weft_plan *plan,
                           struct sqlite_statement **out, struct weft_error *err);
 void weft_sqlite_finalize(struct sqlite_statement *st);

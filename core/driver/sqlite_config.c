@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From url and options to an open handle. Opening is quick and happens on the loop's thread; it reads
-   the file only where a pragma makes it. */
+/* From url and options to an open handle. Opening is quick and happens on the loop's thread; it
+   reads the file only where a pragma makes it. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -16,7 +16,8 @@ enum { BUSY_SECONDS = 5, BUSY_MAX = 86400 };
 /* ---- options ---- */
 
 static const char *const modes[] = {"ro", "rw", "rwc", NULL};
-static const char *const journals[] = {"wal", "delete", "truncate", "persist", "memory", "off", NULL};
+static const char *const journals[] = {"wal",    "delete", "truncate", "persist",
+                                       "memory", "off",    NULL};
 static const char *const syncs[] = {"off", "normal", "full", "extra", NULL};
 static const char *const switches[] = {"on", "off", "true", "false", "1", "0", "yes", "no", NULL};
 
@@ -41,8 +42,9 @@ static int unknown_option(struct weft_slice name, struct weft_error *err) {
   if (!near)
     return weft_fail(err, WEFT_USAGE, "unknown option '%.*s' of a sqlite database", (int)name.n,
                      name.p);
-  return weft_fail(err, WEFT_USAGE, "unknown option '%.*s' of a sqlite database; did you mean '%.*s'?",
-                   (int)name.n, name.p, (int)n, near);
+  return weft_fail(err, WEFT_USAGE,
+                   "unknown option '%.*s' of a sqlite database; did you mean '%.*s'?", (int)name.n,
+                   name.p, (int)n, near);
 }
 
 /* The place of value in words, or -1. */
@@ -64,7 +66,8 @@ static int check_word(const struct option *o, struct weft_slice value, struct we
 static int check_options(const struct weft_settings *s, struct weft_error *err) {
   for (uint32_t i = 0; i < s->n; i++) {
     const struct option *o = options;
-    while (o < options + OPTIONS && !weft_slice_equal(weft_slice_of(s->v[i].name), weft_slice_of(o->name)))
+    while (o < options + OPTIONS &&
+           !weft_slice_equal(weft_slice_of(s->v[i].name), weft_slice_of(o->name)))
       o++;
     if (o == options + OPTIONS) return unknown_option(weft_slice_of(s->v[i].name), err);
     if (o->words && check_word(o, s->v[i].value, err)) return -1;
@@ -81,7 +84,8 @@ static int set_numbers(struct weft_settings *s, struct sqlite_config *c, struct 
   struct weft_slice busy = value_of(s, "busy_timeout"), cache = value_of(s, "cache_size");
   double seconds = BUSY_SECONDS;
   if (busy.p && (weft_float_parse(busy, &seconds) || !(seconds >= 0 && seconds <= BUSY_MAX)))
-    return weft_fail(err, WEFT_USAGE, "option busy_timeout is a number of seconds from 0 to %d", BUSY_MAX);
+    return weft_fail(err, WEFT_USAGE, "option busy_timeout is a number of seconds from 0 to %d",
+                     BUSY_MAX);
   c->busy_ns = (int64_t)(seconds * 1e9);
   int64_t pages;
   if (!cache.p) return 0;
@@ -104,10 +108,11 @@ static void set_words(struct weft_settings *s, struct sqlite_config *c) {
 
 /* ---- the file ---- */
 
-/* dir and path without "." and ".." and doubled slashes. Symbolic links are left alone: two names of one
-   file only lose the courtesy of one queue. */
+/* dir and path without "." and ".." and doubled slashes. Symbolic links are left alone: two names
+   of one file only lose the courtesy of one queue. */
 static struct weft_slice absolute(struct weft_arena *a, const char *dir, struct weft_slice path) {
-  struct weft_slice parts[2] = {path.n && path.p[0] == '/' ? weft_slice("", 0) : weft_slice_of(dir), path};
+  struct weft_slice parts[2] = {path.n && path.p[0] == '/' ? weft_slice("", 0) : weft_slice_of(dir),
+                                path};
   char *out = weft_arena_bytes(a, parts[0].n + path.n + 3);
   size_t n = 0;
   for (int k = 0; k < 2; k++)
@@ -132,7 +137,8 @@ static struct weft_slice absolute(struct weft_arena *a, const char *dir, struct 
 static int set_path(struct weft_settings *s, struct sqlite_config *c, struct weft_error *err) {
   struct weft_slice path = value_of(s, "path");
   if (path.n == 0)
-    return weft_fail(err, WEFT_USAGE, "a sqlite url names a file (sqlite:var/app.db) or is sqlite::memory:");
+    return weft_fail(err, WEFT_USAGE,
+                     "a sqlite url names a file (sqlite:var/app.db) or is sqlite::memory:");
   if (memchr(path.p, 0, path.n))
     return weft_fail(err, WEFT_USAGE, "the path of a sqlite url holds a zero byte");
   c->memory = weft_slice_equal(path, WEFT_LIT(":memory:"));
@@ -166,8 +172,8 @@ int weft_sqlite_configure(struct weft_settings *s, struct weft_error *err) {
 
 /* ---- opening ---- */
 
-static int open_failed(const struct weft_conn *c, const struct sqlite_config *config, sqlite3 *db, int rc,
-                       struct weft_error *err) {
+static int open_failed(const struct weft_conn *c, const struct sqlite_config *config, sqlite3 *db,
+                       int rc, struct weft_error *err) {
   struct stat st;
   const char *slash = strrchr(config->path, '/');
   int dir = slash && slash > config->path ? (int)(slash - config->path) : 1;
@@ -194,7 +200,8 @@ static int pragma(sqlite3 *db, const char *name, const char *value) {
   return sqlite3_exec(db, text, NULL, NULL, NULL);
 }
 
-/* The journal mode that is wanted is not always to be had; the pragma answers with the one there is. */
+/* The journal mode that is wanted is not always to be had; the pragma answers with the one there
+ * is. */
 static int set_journal(sqlite3 *db, const char *mode, bool *refused) {
   char text[64];
   sqlite3_stmt *stmt = NULL;
@@ -213,7 +220,8 @@ static int set_journal(sqlite3 *db, const char *mode, bool *refused) {
 int weft_sqlite_setup(sqlite3 *db, const struct sqlite_config *config) {
   sqlite3_busy_timeout(db, 0); /* others are waited out on the loop */
   sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, (int)config->foreign_keys, NULL);
-  /* A misspelt column in double quotes must not become a text that compares unequal to everything. */
+  /* A misspelt column in double quotes must not become a text that compares unequal to everything.
+   */
   sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
   int rc = SQLITE_OK;
   if (config->synchronous) rc = pragma(db, "synchronous", config->synchronous);
@@ -280,11 +288,11 @@ static bool exec_each(sqlite3 *db, const char *sql) {
 
 bool weft_sqlite_clean(sqlite3 *db, const struct sqlite_config *config) {
   return exec_each(db, "select format('detach \"%w\"', name) from pragma_database_list "
-                          "where name not in ('main', 'temp')") &&
+                       "where name not in ('main', 'temp')") &&
          exec_each(db, "select format('drop %s temp.\"%w\"', type, name) from temp.sqlite_schema "
-                          "where type <> 'index' and name not like 'sqlite~_%' escape '~' "
-                          "order by type = 'table'") &&
-         sqlite3_exec(db, "pragma query_only=off; pragma defer_foreign_keys=off", NULL, NULL, NULL) ==
-             SQLITE_OK &&
+                       "where type <> 'index' and name not like 'sqlite~_%' escape '~' "
+                       "order by type = 'table'") &&
+         sqlite3_exec(db, "pragma query_only=off; pragma defer_foreign_keys=off", NULL, NULL,
+                      NULL) == SQLITE_OK &&
          weft_sqlite_setup(db, config) == SQLITE_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* SQLite's codes as kinds. Extended codes come first in the table, for the search stops at the first
-   row whose code is the whole code or its low byte. */
+/* SQLite's codes as kinds. Extended codes come first in the table, for the search stops at the
+   first row whose code is the whole code or its low byte. */
 #include <stdio.h>
 #include <string.h>
 

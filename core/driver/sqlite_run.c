@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Preparing statements (on the loop's thread) and carrying them out (on any). A run ends with its
-   statement reset, so that no read lock outlives it, and leaves a code, rows and an error behind; what
-   follows from them is sqlite.c's business. */
+   statement reset, so that no read lock outlives it, and leaves a code, rows and an error behind;
+   what follows from them is sqlite.c's business. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,8 +115,8 @@ static bool alone(sqlite3 *db, const char *tail, const char *end) {
   return rc == SQLITE_OK && !more;
 }
 
-static int prepare(struct sqlite_conn *c, struct weft_plan *plan, unsigned flags, sqlite3_stmt **out,
-                   struct weft_error *err) {
+static int prepare(struct sqlite_conn *c, struct weft_plan *plan, unsigned flags,
+                   sqlite3_stmt **out, struct weft_error *err) {
   struct weft_slice sql = plan->sql;
   const char *tail = NULL;
   sqlite3_stmt *stmt = NULL;
@@ -134,8 +134,9 @@ static int prepare(struct sqlite_conn *c, struct weft_plan *plan, unsigned flags
     *out = stmt;
     return SQLITE_OK;
   }
-  weft_conn_fail(&c->base, err, WEFT_USAGE, stmt ? "this is more than one statement (a script runs many)"
-                                                 : "the statement is empty");
+  weft_conn_fail(&c->base, err, WEFT_USAGE,
+                 stmt ? "this is more than one statement (a script runs many)"
+                      : "the statement is empty");
   sqlite3_finalize(stmt);
   return SQLITE_ERROR;
 }
@@ -173,8 +174,8 @@ static int fail(struct sqlite_conn *c, int rc) {
   return weft_sqlite_fail(&c->base, c->db, rc, true, &c->run.err);
 }
 
-/* After a change of the schema SQLite prepares by itself, and the result may have other columns. The
-   statement's own columns are put right here; the plan's follow on the loop's thread. */
+/* After a change of the schema SQLite prepares by itself, and the result may have other columns.
+   The statement's own columns are put right here; the plan's follow on the loop's thread. */
 static void follow_schema(struct sqlite_conn *c, struct sqlite_statement *st, int reprepared) {
   struct weft_columns *columns;
   struct sqlite_decoder *decoders;
@@ -196,7 +197,8 @@ static void follow_schema(struct sqlite_conn *c, struct sqlite_statement *st, in
 static int step_all(struct sqlite_conn *c, struct sqlite_statement *st) {
   struct sqlite_run *r = &c->run;
   /* A look-up by a whole key need not ask whether there is a second row. */
-  bool one = (r->op->plan->flags & (WEFT_PLAN_KEY | WEFT_PLAN_READ)) == (WEFT_PLAN_KEY | WEFT_PLAN_READ);
+  bool one =
+      (r->op->plan->flags & (WEFT_PLAN_KEY | WEFT_PLAN_READ)) == (WEFT_PLAN_KEY | WEFT_PLAN_READ);
   int rc = sqlite3_step(st->stmt);
   int reprepared = sqlite3_stmt_status(st->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
   if (reprepared != st->reprepared) follow_schema(c, st, reprepared);
@@ -253,10 +255,11 @@ static int run_repeated(struct sqlite_conn *c) {
   if (exec(c, r->in_tx ? "release weft_repeat" : "commit")) goto fail;
   r->rows->affected = affected;
   return 0;
-fail: /* run.rc and run.err stay those of the failure; where it has ended the transaction this does nothing */
+fail: /* run.rc and run.err stay those of the failure; where it has ended the transaction this does
+         nothing */
   if (!sqlite3_get_autocommit(c->db))
-    sqlite3_exec(c->db, r->in_tx ? "rollback to weft_repeat; release weft_repeat" : "rollback", NULL,
-                 NULL, NULL);
+    sqlite3_exec(c->db, r->in_tx ? "rollback to weft_repeat; release weft_repeat" : "rollback",
+                 NULL, NULL, NULL);
   return -1;
 }
 
@@ -284,13 +287,14 @@ static int script_failed(struct sqlite_conn *c, int rc, bool running) {
   while (sql[at] == ' ' || (sql[at] >= '\t' && sql[at] <= '\r')) at++;
   for (size_t i = 0; i < at; i++) line += sql[i] == '\n';
   r->err = inner;
-  snprintf(r->err.message, sizeof r->err.message, "statement %u (line %u): %.420s", r->count + 1, line,
-           inner.message);
+  snprintf(r->err.message, sizeof r->err.message, "statement %u (line %u): %.420s", r->count + 1,
+           line, inner.message);
   r->rc = rc;
   return -1;
 }
 
-/* Each statement of the text in turn; where another process holds a lock, the run goes on from there. */
+/* Each statement of the text in turn; where another process holds a lock, the run goes on from
+ * there. */
 static int run_script(struct sqlite_conn *c) {
   struct sqlite_run *r = &c->run;
   struct weft_slice sql = r->op->plan->sql;
@@ -305,7 +309,8 @@ static int run_script(struct sqlite_conn *c) {
   while (r->at < sql.n) {
     sqlite3_stmt *stmt = NULL;
     const char *tail = NULL;
-    if (__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE)) return script_failed(c, SQLITE_INTERRUPT, true);
+    if (__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE))
+      return script_failed(c, SQLITE_INTERRUPT, true);
     int rc = sqlite3_prepare_v2(c->db, sql.p + r->at, (int)(sql.n - r->at) + 1, &stmt, &tail);
     if (rc != SQLITE_OK) return script_failed(c, rc, false);
     if (stmt) {

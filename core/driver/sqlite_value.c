@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Values in and out of a statement. Nothing changes on the way: what SQLite would round or cut is
-   refused, what it stores is handed out by its storage class, and the declared type of a column only adds
-   what storage classes cannot say (booleans, decimals, json). */
+   refused, what it stores is handed out by its storage class, and the declared type of a column
+   only adds what storage classes cannot say (booleans, decimals, json). */
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "sqlite.h"
 
 enum { BIG = 1 << 20 }; /* bytes of a cell beyond which running out of memory is no accident */
+static const int64_t MAX_EXACT = (int64_t)1 << 53; /* every integer up to it is a double */
 
 /* ---- parameters ---- */
 
@@ -132,12 +133,13 @@ static void describe_column(sqlite3_stmt *stmt, const struct weft_plan *plan, in
     case WEFT_BOOL: decoder->how = READ_BOOL; break;
     case WEFT_DECIMAL: decoder->how = READ_DECIMAL; break;
     case WEFT_JSON: decoder->how = READ_JSON; break;
+    case WEFT_FLOAT: decoder->how = READ_FLOAT; break;
     default: decoder->how = READ_STORED;
   }
 }
 
-void weft_sqlite_columns(sqlite3_stmt *stmt, const struct weft_plan *plan, struct weft_columns **out,
-                         struct sqlite_decoder **decoders) {
+void weft_sqlite_columns(sqlite3_stmt *stmt, const struct weft_plan *plan,
+                         struct weft_columns **out, struct sqlite_decoder **decoders) {
   uint32_t n = (uint32_t)sqlite3_column_count(stmt);
   *out = NULL;
   *decoders = NULL;
@@ -152,7 +154,8 @@ void weft_sqlite_columns(sqlite3_stmt *stmt, const struct weft_plan *plan, struc
 
 /* ---- cells ---- */
 
-static struct weft_value decimal(struct weft_arena *arena, const struct weft_decimal *d, int scale) {
+static struct weft_value decimal(struct weft_arena *arena, const struct weft_decimal *d,
+                                 int scale) {
   struct weft_decimal *own = weft_arena_alloc(arena, sizeof *own);
   bool exact;
   if (scale < 0 || weft_decimal_round(d, scale, own, &exact) != 0) *own = *d;
@@ -161,6 +164,8 @@ static struct weft_value decimal(struct weft_arena *arena, const struct weft_dec
 
 static struct weft_value integer(struct weft_arena *arena, int64_t i, struct sqlite_decoder how) {
   if (how.how == READ_BOOL && (i == 0 || i == 1)) return weft_bool(i != 0);
+  /* RETURNING shows whole numbers of a REAL column as integers. */
+  if (how.how == READ_FLOAT && i >= -MAX_EXACT && i <= MAX_EXACT) return weft_float((double)i);
   if (how.how != READ_DECIMAL) return weft_int(i);
   struct weft_decimal d;
   weft_decimal_from_int(i, &d);

@@ -21,7 +21,7 @@ function methods:pluck(...)
     if type(columns[i]) ~= "string" then errors.usage("pluck takes names of columns") end
   end
   local rows = self:select(...):all()
-  local list = { n = #rows }
+  local list = core.array { n = #rows }
   for i, row in ipairs(rows) do
     if columns.n == 1 then
       list[i] = row[columns[1]]
@@ -135,7 +135,7 @@ function methods:find_many(keys)
   core.discover(self)
   local key = core.table(self).key
   local n = #keys
-  local found = { n = n }
+  local found = core.array { n = n }
   if #key ~= 1 then
     for i = 1, n do
       if type(keys[i]) ~= "table" then errors.usage("find_many: a composite key is a list of its values") end

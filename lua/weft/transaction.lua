@@ -74,6 +74,7 @@ local function attempt(db, fn, options)
   local results = table.pack(pcall(fn, self))
   if results[1] then
     local ok, err = pcall(core.tx_commit, self.ud)
+    if not ok then pcall(core.tx_rollback, self.ud) end -- a cancelled task's was not begun
     finish(self)
     if not ok then error(err, 0) end
     for _, hook in ipairs(self.hooks) do hook() end

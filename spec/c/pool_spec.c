@@ -1027,7 +1027,9 @@ static void random_step(int *next) {
   } else if (what < 90) {
     int k = (int)dice(8);
     struct weft_lease *l = &leases[k].lease;
-    if (l->conn && dice(2)) run_on(l, CALLS - 8 + k, plans[WRITE]);
+    struct call *mine = &calls[CALLS - 8 + k];
+    bool free = mine->done || !mine->op.plan;
+    if (l->conn && free && dice(2)) run_on(l, CALLS - 8 + k, plans[WRITE]);
     else if (l->pool) weft_lease_release(l);
     else lease(k, (enum weft_lease_kind)dice(3));
   } else if (what < 95) {

@@ -1,22 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* The SQLite driver on a running loop: what runs where, giving up, other connections' locks, closing. */
+/* The SQLite driver on a running loop: what runs where, giving up, other connections' locks,
+ * closing. */
+#include <time.h>
+
 #include "clock.h"
 #include "sqlite_support.h"
 
-#define LONG_READ \
-  "with recursive n(i) as (select 1 union all select i + 1 from n where i < %d) select max(i) from n"
+#define LONG_READ                                                                               \
+  "with recursive n(i) as (select 1 union all select i + 1 from n where i < %d) select max(i) " \
+  "from n"
 
 struct ticker {
   struct weft_timer *timer;
-  int64_t last, gap;
+  int64_t last, gap;         /* by the clock */
+  int64_t last_cpu, gap_cpu; /* of this thread: what others do to the machine does not count */
   bool on;
 };
 
 static void on_tick(void *ud) {
   struct ticker *t = ud;
   int64_t now = weft_clock_ns();
+  struct timespec ts;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+  int64_t cpu = ts.tv_sec * 1000 * (int64_t)MS + ts.tv_nsec;
   if (t->last && now - t->last > t->gap) t->gap = now - t->last;
+  if (t->last && cpu - t->last_cpu > t->gap_cpu) t->gap_cpu = cpu - t->last_cpu;
   t->last = now;
+  t->last_cpu = cpu;
   if (t->on) weft_timer_start(t->timer, now + MS);
 }
 
@@ -26,10 +36,9 @@ static void ticker_start(struct ticker *t) {
   weft_timer_start(t->timer, 0);
 }
 
-static int64_t ticker_stop(struct ticker *t) {
+static void ticker_stop(struct ticker *t) {
   t->on = false;
   weft_timer_free(t->timer);
-  return t->gap;
 }
 
 static void on_flag(void *ud) { *(bool *)ud = true; }
@@ -48,7 +57,8 @@ static void on_delay(void *ud) {
   else if (!d->call->done) d->conn->driver->abort(d->conn, &d->call->op, d->why);
 }
 
-static void delay(struct delayed *d, int64_t ns, struct weft_conn *c, struct call *call, enum weft_kind why) {
+static void delay(struct delayed *d, int64_t ns, struct weft_conn *c, struct call *call,
+                  enum weft_kind why) {
   *d = (struct delayed){.call = call, .conn = c, .why = why};
   d->timer = weft_timer_new(loop, on_delay, d);
   weft_timer_start(d->timer, weft_clock_ns() + ns);
@@ -66,21 +76,17 @@ static const char *long_read(int n) {
   return sql;
 }
 
-/* The longest gap in a timer of 1 ms while the statement runs for the first time; the best of some
-   tries, for the machine is not ours alone. */
-static int64_t gap_of(struct weft_conn *c, const char *sql, uint32_t flags, struct call *call) {
+/* Runs a statement that was never seen before beside a timer of 1 ms. */
+static void no_gap(struct weft_conn *c, const char *sql, uint32_t flags, struct call *call) {
   struct ticker t;
-  int64_t best = INT64_MAX;
-  for (int i = 0; i < 8 && best >= 20 * MS; i++) {
-    struct weft_plan *plan = plan_of(sql, 0, flags);
-    if (i) call_release(call);
-    ticker_start(&t);
-    in_loop(c, call, plan);
-    int64_t gap = ticker_stop(&t);
-    if (gap < best) best = gap;
-    weft_plan_unref(plan);
-  }
-  return best;
+  struct weft_plan *plan = plan_of(sql, 0, flags);
+  ticker_start(&t);
+  in_loop(c, call, plan);
+  ticker_stop(&t);
+  weft_plan_unref(plan);
+  expect(!call->at_once);
+  if (!expect(t.gap_cpu < 20 * MS && t.gap < 200 * MS))
+    printf("# gap of %.1f ms, %.1f ms of it busy\n", (double)t.gap / 1e6, (double)t.gap_cpu / 1e6);
 }
 
 static void loop_facts(struct weft_conn *c) {
@@ -96,18 +102,18 @@ static void loop_facts(struct weft_conn *c) {
     }
     it("a long read never seen before holds nobody up") {
       struct call call;
-      int64_t gap = gap_of(c, long_read(3000000), READ, &call);
-      expect(!call.at_once);
+      no_gap(c, long_read(3000000), READ, &call);
       expect_str(cell_of(&call), "3000000");
-      if (!expect(gap < 20 * MS)) printf("# gap of %.1f ms\n", (double)gap / 1e6);
       call_release(&call);
     }
     it("a read that was long goes to the thread pool, until it is short again") {
       struct weft_value n = weft_int(500000);
-      struct weft_plan *plan = plan_of("with recursive n(i) as (select 1 union all select i + 1 from n "
-                                       "where i < ?) select max(i) from n", 1, READ);
+      struct weft_plan *plan =
+          plan_of("with recursive n(i) as (select 1 union all select i + 1 from n "
+                  "where i < ?) select max(i) from n",
+                  1, READ);
       int at_once = 0, first = -1;
-      for (int i = 0; i < 60; i++) {
+      for (int i = 0; i < 1000 && at_once < 10; i++) {
         struct call call;
         if (i == 1) n = weft_int(10);
         call_init(&call, weft_plan_ref(plan), &n, 1);
@@ -119,33 +125,37 @@ static void loop_facts(struct weft_conn *c) {
         call_release(&call);
       }
       expect(first > 4);
-      expect(at_once > 10);
+      expect_int(at_once, 10);
       weft_plan_unref(plan);
     }
     it("counting a whole table, which is one step, goes to the thread pool first") {
       struct weft_plan *plan = plan_of("select COUNT(*) from sqlite_schema", 0, READ);
       int at_once = 0;
-      for (int i = 0; i < 60; i++) {
+      for (int i = 0; i < 1000 && at_once < 10; i++) {
         struct call call;
         in_loop(c, &call, plan);
         expect(i || !call.at_once);
         at_once += call.at_once;
         call_release(&call);
       }
-      expect(at_once > 10);
+      expect_int(at_once, 10);
       weft_plan_unref(plan);
     }
     it("the steps of many short runs are not taken for a long one") {
-      struct weft_plan *plan = plan_of(long_read(1000), 0, READ);
-      int later = 0;
-      for (int i = 0; i < 200; i++) {
-        struct call call;
-        in_loop(c, &call, plan);
-        later += !call.at_once;
-        call_release(&call);
+      int best = 100;
+      for (int k = 0; k < 10 && best > 0; k++) { /* a busy machine makes some of them long */
+        struct weft_plan *plan = plan_of(long_read(100), 0, READ);
+        int later = 0;
+        for (int i = 0; i < 100; i++) {
+          struct call call;
+          in_loop(c, &call, plan);
+          later += !call.at_once;
+          call_release(&call);
+        }
+        if (later < best) best = later;
+        weft_plan_unref(plan);
       }
-      expect(later < 100); /* a busy machine makes some of them long */
-      weft_plan_unref(plan);
+      expect_int(best, 0);
     }
     it("a write goes to the thread pool, and within a transaction only at first") {
       ok(c, "create table lw(n)");
@@ -156,14 +166,14 @@ static void loop_facts(struct weft_conn *c) {
       call_release(&call);
       int at_once = 0;
       ok(c, "begin immediate");
-      for (int i = 0; i < 40; i++) {
+      for (int i = 0; i < 1000 && at_once < 10; i++) {
         in_loop(c, &call, plan);
         at_once += call.at_once;
         call_release(&call);
       }
       ok(c, "commit");
-      expect(at_once > 10);
-      expect_str(scalar(c, "select count(*) from lw"), "41");
+      expect_int(at_once, 10);
+      ok(c, "delete from lw");
       weft_plan_unref(plan);
     }
     it("statements wait for the one in front of them, in order") {
@@ -171,21 +181,23 @@ static void loop_facts(struct weft_conn *c) {
       call_init(&calls[0], plan_of(long_read(400000), 0, READ), NULL, 0);
       for (int i = 1; i < 5; i++) {
         char sql[64];
-        snprintf(sql, sizeof sql, i % 2 ? "insert into lw values (%d)" : "select count(*) + %d from lw", i);
+        snprintf(sql, sizeof sql,
+                 i % 2 ? "insert into lw values (%d)" : "select count(*) + %d from lw", i);
         call_init(&calls[i], plan_of(sql, 0, TEXT), NULL, 0);
       }
       for (int i = 0; i < 5; i++) submit_later(c, &calls[i]);
       wait_for(&calls[4].done);
       for (int i = 0; i < 4; i++) expect(calls[i].done);
-      expect_str(cell_of(&calls[2]), "44");
-      expect_str(cell_of(&calls[4]), "47");
+      expect_str(cell_of(&calls[2]), "3");
+      expect_str(cell_of(&calls[4]), "6");
       for (int i = 0; i < 5; i++) call_release(&calls[i]);
     }
     it("a long script holds nobody up") {
       struct call call;
       char sql[512];
-      snprintf(sql, sizeof sql, "create table if not exists x(a); %s; select 1;", long_read(1000000));
-      expect(gap_of(c, sql, TEXT | WEFT_PLAN_SCRIPT, &call) < 20 * MS);
+      snprintf(sql, sizeof sql, "create table if not exists x(a); %s; select 1;",
+               long_read(1000000));
+      no_gap(c, sql, TEXT | WEFT_PLAN_SCRIPT, &call);
       expect_int(call.err.kind, WEFT_OK);
       call_release(&call);
     }
@@ -261,13 +273,16 @@ static void storm_facts(struct weft_conn *c) {
       static struct delayed aborts[N];
       ok(c, "create table storm(n)");
       for (int i = 0; i < N; i++) {
-        static const char *const texts[] = {"insert into storm values (1)", "select count(*) from storm",
-                                            "begin", "rollback", "select 1"};
+        static const char *const texts[] = {"insert into storm values (1)",
+                                            "select count(*) from storm", "begin", "rollback",
+                                            "select 1"};
         uint32_t pick = next_random() % 8;
-        call_init(&calls[i], plan_of(pick < 5 ? texts[pick] : long_read(1000 << pick), 0, pick ? READ : TEXT),
+        call_init(&calls[i],
+                  plan_of(pick < 5 ? texts[pick] : long_read(1000 << pick), 0, pick ? READ : TEXT),
                   NULL, 0);
         submit_later(c, &calls[i]);
-        delay(&aborts[i], next_random() % 400 * MS, c, &calls[i], next_random() % 2 ? WEFT_TIMEOUT : WEFT_CANCELLED);
+        delay(&aborts[i], next_random() % 400 * MS, c, &calls[i],
+              next_random() % 2 ? WEFT_TIMEOUT : WEFT_CANCELLED);
       }
       int wrong = 0, given_up = 0;
       for (int i = 0; i < N; i++) wait_for(&calls[i].done);

@@ -7,9 +7,11 @@
 
 static void settings_facts(void) {
   describe("sqlite settings") {
-    static const struct { const char *url; enum weft_kind kind; const char *part; } rows[] = {
+    static const struct { const char *url; enum weft_kind kind; const char *part;
+    } rows[] = {
         {"sqlite:x.db?jurnal=wal", WEFT_USAGE, "did you mean 'journal'?"},
-        {"sqlite:x.db?journal=walrus", WEFT_USAGE, "journal of a sqlite database is one of wal, delete"},
+        {"sqlite:x.db?journal=walrus", WEFT_USAGE,
+         "journal of a sqlite database is one of wal, delete"},
         {"sqlite:x.db?mode=r", WEFT_USAGE, "ro, rw, rwc"},
         {"sqlite:x.db?busy_timeout=long", WEFT_USAGE, "busy_timeout is a number of seconds"},
         {"sqlite:x.db?busy_timeout=-1", WEFT_USAGE, "busy_timeout is a number of seconds"},
@@ -26,8 +28,10 @@ static void settings_facts(void) {
       }
     it("takes every option") {
       struct weft_error err;
-      struct weft_settings *s = settings("sqlite:x.db?mode=rwc&journal=wal&synchronous=off&busy_timeout=0.5"
-                                         "&cache_size=-4000&foreign_keys=off", &err);
+      struct weft_settings *s =
+          settings("sqlite:x.db?mode=rwc&journal=wal&synchronous=off&busy_timeout=0.5"
+                   "&cache_size=-4000&foreign_keys=off",
+                   &err);
       if (!expect(s != NULL)) continue;
       expect_mem(s->label.p, s->label.n, "sqlite:x.db", 11);
       expect_int(s->driver->max_connections(s), 0);
@@ -43,7 +47,8 @@ static void settings_facts(void) {
     }
     it("knows one file by many names") {
       struct weft_error err;
-      struct weft_settings *a = settings("sqlite:var/x.db", &err), *b = settings("sqlite:./y/..//var/./x.db", &err);
+      struct weft_settings *a = settings("sqlite:var/x.db", &err),
+                           *b = settings("sqlite:./y/..//var/./x.db", &err);
       if (!expect(a && b)) continue;
       struct weft_slice x = a->driver->writer_key(a), y = b->driver->writer_key(b);
       expect_mem(x.p, x.n, y.p, y.n);
@@ -150,7 +155,8 @@ static void value_facts(struct weft_conn *c) {
       static const int64_t ints[] = {0, 1, -1, INT32_MAX, INT64_MAX, INT64_MIN, 9007199254740993};
       for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) same_value(c, weft_int(ints[i]));
       static const double floats[] = {0.1, -0.5, 1e300, 5e-324, 1.0, INFINITY, -INFINITY};
-      for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) same_value(c, weft_float(floats[i]));
+      for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
+        same_value(c, weft_float(floats[i]));
       same_value(c, weft_null());
       same_value(c, weft_text("", 0));
       same_value(c, weft_text("a\0b", 3));
@@ -188,7 +194,8 @@ static void value_facts(struct weft_conn *c) {
     it("are numbers when they are decimals, and text when they are times") {
       struct call call;
       struct weft_decimal d;
-      struct weft_value got = scalar_param(c, "select ?", decimal_of("9223372036854775807.00", &d), &call);
+      struct weft_value got =
+          scalar_param(c, "select ?", decimal_of("9223372036854775807.00", &d), &call);
       expect(got.type == WEFT_INT && got.u.i == INT64_MAX);
       call_release(&call);
       got = scalar_param(c, "select ?", decimal_of("1.10", &d), &call);
@@ -202,8 +209,10 @@ static void value_facts(struct weft_conn *c) {
       call_release(&call);
     }
     it("are decoded by the declared type of their column, and never changed") {
-      ok(c, "create table v(b boolean, d decimal(10,2), n numeric, j json, i integer, t text, z datetime)");
-      ok(c, "insert into v values (1, 0.1, 12345.678, '{\"a\":[]}', 'word', '5', '2024-01-01 00:00:00'), "
+      ok(c, "create table v(b boolean, d decimal(10,2), n numeric, j json, i integer, t text, z "
+            "datetime)");
+      ok(c, "insert into v values (1, 0.1, 12345.678, '{\"a\":[]}', 'word', '5', '2024-01-01 "
+            "00:00:00'), "
             "(7, 'abc', 5, null, 5, x'00ff', 17)");
       struct call call;
       run_params(&call, c, "select * from v", READ, NULL, 0);
@@ -211,8 +220,9 @@ static void value_facts(struct weft_conn *c) {
       static const uint8_t types[] = {WEFT_BOOL, WEFT_DECIMAL, WEFT_DECIMAL, WEFT_JSON, WEFT_TEXT,
                                       WEFT_TEXT, WEFT_TEXT, WEFT_INT, WEFT_TEXT, WEFT_DECIMAL,
                                       WEFT_NULL, WEFT_INT, WEFT_BYTES, WEFT_INT};
-      static const char *const texts[] = {"true", "0.10", "12345.678", "{\"a\":[]}", "word", "5",
-                                          "2024-01-01 00:00:00", "7", "abc", "5", "", "5", NULL, "17"};
+      static const char *const texts[] = {
+          "true", "0.10", "12345.678", "{\"a\":[]}", "word", "5",  "2024-01-01 00:00:00",
+          "7",    "abc",  "5",         "",           "5",    NULL, "17"};
       for (int i = 0; i < 14; i++) {
         struct weft_buf text;
         weft_buf_init(&text);
@@ -256,8 +266,9 @@ static void value_facts(struct weft_conn *c) {
 static void error_facts(struct weft_conn *c) {
   describe("errors") {
     it("have tables to happen in") {
-      ok(c, "create table p(id integer primary key, sku text unique, price int check (price < 100), "
-            "title text not null default '', a int, b int, unique (a, b))");
+      ok(c,
+         "create table p(id integer primary key, sku text unique, price int check (price < 100), "
+         "title text not null default '', a int, b int, unique (a, b))");
       ok(c, "create table k(p int references p(id))");
       ok(c, "create table s(n int) strict");
       ok(c, "create unique index lower_sku on p(lower(sku))");
@@ -464,8 +475,10 @@ static void script_facts(struct weft_conn *c) {
   describe("scripts") {
     it("run every statement") {
       struct call call;
-      run_params(&call, c, "create table sc(a);\n insert into sc values (1), (2);; select * from sc;\n"
-                           "update sc set a = 5; -- done\n", TEXT | WEFT_PLAN_SCRIPT, NULL, 0);
+      run_params(&call, c,
+                 "create table sc(a);\n insert into sc values (1), (2);; select * from sc;\n"
+                 "update sc set a = 5; -- done\n",
+                 TEXT | WEFT_PLAN_SCRIPT, NULL, 0);
       expect_int(call.err.kind, WEFT_OK);
       if (!expect(call.rows != NULL)) continue;
       expect_int(call.rows->affected, 4);
@@ -474,7 +487,8 @@ static void script_facts(struct weft_conn *c) {
     }
     it("say where they failed") {
       struct call call;
-      run_params(&call, c, "begin;\ninsert into sc values (3);\n\ninsert into nowhere values (1);\ncommit;",
+      run_params(&call, c,
+                 "begin;\ninsert into sc values (3);\n\ninsert into nowhere values (1);\ncommit;",
                  TEXT | WEFT_PLAN_SCRIPT, NULL, 0);
       expect_int(call.err.kind, WEFT_SYNTAX);
       expect(strstr(call.err.message, "statement 3 (line 4)") != NULL);
@@ -484,8 +498,8 @@ static void script_facts(struct weft_conn *c) {
     }
     it("with a zero byte are refused") {
       struct call call;
-      struct weft_plan *plan = weft_plan_raw(&weft_dialect_sqlite, weft_slice("select 1;\0drop", 14), 0,
-                                             TEXT | WEFT_PLAN_SCRIPT);
+      struct weft_plan *plan = weft_plan_raw(
+          &weft_dialect_sqlite, weft_slice("select 1;\0drop", 14), 0, TEXT | WEFT_PLAN_SCRIPT);
       call_init(&call, plan, NULL, 0);
       c->driver->submit(c, &call.op);
       wait_for(&call.done);
@@ -514,7 +528,9 @@ static void reset_facts(struct opened *o) {
       expect_str(scalar(c, "select count(*) from kept"), "0");
       expect_str(scalar(c, "pragma foreign_keys"), "1");
       expect_str(scalar(c, "select count(*) from temp.sqlite_schema"), "0");
-      expect_str(scalar(c, "select count(*) from pragma_database_list where name not in ('main', 'temp')"), "0");
+      expect_str(
+          scalar(c, "select count(*) from pragma_database_list where name not in ('main', 'temp')"),
+          "0");
     }
   }
 }

@@ -31,7 +31,8 @@ struct call {
   bool at_once;          /* was done when submit returned */
 };
 
-SPEC_UNUSED static void on_done(struct weft_op *op, struct weft_rows *rows, const struct weft_error *err) {
+SPEC_UNUSED static void on_done(struct weft_op *op, struct weft_rows *rows,
+                                const struct weft_error *err) {
   struct call *call = WEFT_CONTAINER(op, struct call, op);
   call->rows = rows;
   if (err) call->err = *err;
@@ -39,7 +40,8 @@ SPEC_UNUSED static void on_done(struct weft_op *op, struct weft_rows *rows, cons
   call->done = true;
 }
 
-SPEC_UNUSED static void call_init(struct call *call, struct weft_plan *plan, const struct weft_value *params, uint32_t n) {
+SPEC_UNUSED static void call_init(struct call *call, struct weft_plan *plan,
+                                  const struct weft_value *params, uint32_t n) {
   memset(call, 0, sizeof *call);
   weft_list_init(&call->op.link);
   weft_list_init(&call->hook.link);
@@ -79,8 +81,8 @@ SPEC_UNUSED static struct weft_plan *plan_of(const char *sql, uint32_t n, uint32
 }
 
 /* As the main coroutine does: the loop does not run. */
-SPEC_UNUSED static void run_params(struct call *call, struct weft_conn *c, const char *sql, uint32_t flags,
-                       const struct weft_value *params, uint32_t n) {
+SPEC_UNUSED static void run_params(struct call *call, struct weft_conn *c, const char *sql,
+                                   uint32_t flags, const struct weft_value *params, uint32_t n) {
   call_init(call, plan_of(sql, n, flags), params, n);
   c->driver->submit(c, &call->op);
   call->at_once = call->done;
@@ -122,8 +124,8 @@ SPEC_UNUSED static const char *scalar(struct weft_conn *c, const char *sql) {
   return text;
 }
 
-SPEC_UNUSED static struct weft_value scalar_param(struct weft_conn *c, const char *sql, struct weft_value v,
-                                      struct call *call) {
+SPEC_UNUSED static struct weft_value scalar_param(struct weft_conn *c, const char *sql,
+                                                  struct weft_value v, struct call *call) {
   run_params(call, c, sql, READ, &v, 1);
   return call->rows && call->rows->nrows == 1 ? call->rows->cells[0] : weft_null();
 }
