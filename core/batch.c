@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Look-ups by primary key. A finder is what a base query becomes for one relation: the plan for one key,
-   and the plan for a list of keys when look-ups may merge. Finding it again costs a hash look-up and the
-   proof that the shape is the same.
+/* Look-ups by primary key. A finder is what a base query becomes for one relation: the plan for one
+   key, and the plan for a list of keys when look-ups may merge. Finding it again costs a hash
+   look-up and the proof that the shape is the same.
 
-   Merging: a look-up that is made while another task is runnable is held until the turn's end; those of
-   one finder then become one statement, distinct keys once, LIMIT_KEYS at a time. Invariants:
+   Merging: a look-up that is made while another task is runnable is held until the turn's end;
+   those of one finder then become one statement, distinct keys once, LIMIT_KEYS at a time.
+   Invariants:
    - a key was converted to its column's type before it is held, so that a bad one fails alone;
-   - finders merge only where equal bytes (or integers) are what the database calls equal, and where the
-     result carries the key, which leads its row to the callers;
-   - a caller that gives up leaves its flight; the others do not notice. A flight without callers ends.
+   - finders merge only where equal bytes (or integers) are what the database calls equal, and where
+   the result carries the key, which leads its row to the callers;
+   - a caller that gives up leaves its flight; the others do not notice. A flight without callers
+   ends.
    - when the merged statement fails for what it says, each key runs by itself. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +48,8 @@ static struct weft_value sample(const struct weft_table_column *c) {
   return c->type.type == WEFT_INT ? weft_int(1) : weft_text("", 0);
 }
 
-static const struct weft_expr *list_sample(struct weft_arena *a, const struct weft_table_column *c) {
+static const struct weft_expr *list_sample(struct weft_arena *a,
+                                           const struct weft_table_column *c) {
   struct weft_array *list = weft_arena_alloc(a, sizeof *list + 2 * sizeof list->v[0]);
   list->n = 2;
   list->elem = c->type.type;
@@ -216,7 +219,8 @@ static int check_key(const struct weft_call *call, const struct weft_table *t,
     return weft_fail(err, WEFT_USAGE, "%.*s has no primary key", (int)t->name.n, t->name.p);
   for (uint32_t i = 0; i < t->nkey && n < sizeof names - 1; i++) {
     struct weft_slice name = t->columns[t->key[i]].name;
-    n += (size_t)snprintf(names + n, sizeof names - n, "%s%.*s", i ? ", " : "", (int)name.n, name.p);
+    n +=
+        (size_t)snprintf(names + n, sizeof names - n, "%s%.*s", i ? ", " : "", (int)name.n, name.p);
   }
   return weft_fail(err, WEFT_USAGE, "find of %.*s takes %u key%s (%s), got %u", (int)t->name.n,
                    t->name.p, (unsigned)t->nkey, t->nkey == 1 ? "" : "s", names,

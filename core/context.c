@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Invariants: a call is linked in context->timed only while no pool watches its deadline. The counters
-   of weft_live are the one piece of state of the process here, and only specs read them.
+/* Invariants: a call is linked in context->timed only while no pool watches its deadline. The
+   counters of weft_live are the one piece of state of the process here, and only specs read them.
 
    The settings of a closed database stay until the loop is gone: connections that are still ending
    look at them. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Databases, relations, and how a query or a raw text becomes an operation.
 
-   Invariants: a closed database has its pool, and its place in the context, as long as it is busy or
-   until its grace has passed. A relation always has a table; it is
-   replaced, never changed, so that whoever holds the old one may finish with it. */
+   Invariants: a closed database has its pool, and its place in the context, as long as it is busy
+   or until its grace has passed. A relation always has a table; it is replaced, never changed, so
+   that whoever holds the old one may finish with it. */
 #include "db_private.h"
 
 #include <stdlib.h>
@@ -28,7 +28,8 @@ static void pool_event(void *ud, enum weft_pool_event what, const struct weft_er
 int weft_db_open(struct weft_context *c, struct weft_slice name, struct weft_slice url,
                  const struct weft_db_options *o, struct weft_db **out, struct weft_error *err) {
   struct weft_settings *settings;
-  if (weft_settings_new(url, o ? o->settings : NULL, o ? o->nsettings : 0, &settings, err)) return -1;
+  if (weft_settings_new(url, o ? o->settings : NULL, o ? o->nsettings : 0, &settings, err))
+    return -1;
   *out = weft_db_new(c, name, settings, o);
   (*out)->owns_settings = true;
   return 0;

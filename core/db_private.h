@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the composition share: db.c (databases, relations), call.c (the life of a call),
-   tx.c and tx_verbs.c (transactions), batch.c (look-ups by key), schema.c (what is known of tables), context.c.
+/* What the files of the composition share: db.c (databases, relations), call.c (the life of a
+   call), tx.c and tx_verbs.c (transactions), batch.c (look-ups by key), schema.c (what is known of
+   tables), context.c.
 
-   A call is in one place at a time (enum weft_place); whoever moves it says so there. Each place has one
-   way out for a call that gives up, all of them in weft_call_abort. */
+   A call is in one place at a time (enum weft_place); whoever moves it says so there. Each place
+   has one way out for a call that gives up, all of them in weft_call_abort. */
 #ifndef WEFT_DB_PRIVATE_H
 #define WEFT_DB_PRIVATE_H
 
@@ -37,7 +38,7 @@ struct weft_context {
 struct weft_db {
   int refs;
   bool closed;                    /* takes no new work */
-  uint32_t busy;                  /* running calls and leases; the last one ends a closed database */
+  uint32_t busy; /* running calls and leases; the last one ends a closed database */
   struct weft_timer *grace;       /* or this does */
   struct weft_list link;          /* of context->dbs, until pool is gone */
   struct weft_context *context; /* owned reference */
@@ -87,7 +88,8 @@ int64_t weft_context_stamp(const struct weft_context *c); /* 0 when nobody liste
 void weft_call_begin(struct weft_call *call, struct weft_db *db, struct weft_tx *tx);
 /* The same for new work. -1: the database is closed and the call has finished with that. */
 int weft_call_admit(struct weft_call *call, struct weft_db *db, struct weft_tx *tx);
-int weft_call_closed(const struct weft_db *db, struct weft_error *err); /* -1, says that it is closed */
+int weft_call_closed(const struct weft_db *db,
+                     struct weft_error *err); /* -1, says that it is closed */
 /* Its step, now or when its transaction comes to it. */
 void weft_call_run(struct weft_call *call);
 /* Runs step again, at the place where the call is. */
@@ -103,11 +105,12 @@ void weft_call_answered(struct weft_call *call, struct weft_rows *rows,
                         const struct weft_error *err);
 
 /* ---- schema.c ---- */
-/* Learns the relation's table, then runs the call's step again; fails it when there is none. Inside a
-   transaction on its connection, else in company of all calls that wait for the same relation. */
+/* Learns the relation's table, then runs the call's step again; fails it when there is none. Inside
+   a transaction on its connection, else in company of all calls that wait for the same relation. */
 void weft_schema_discover(struct weft_call *call);
-/* The statement failed with err: may that be because the table changed behind our back? Then looks it up
-   again and, when it did change, runs the call's step once more. True: it is taken care of. */
+/* The statement failed with err: may that be because the table changed behind our back? Then looks
+   it up again and, when it did change, runs the call's step once more. True: it is taken care of.
+ */
 bool weft_schema_suspect(struct weft_call *call, const struct weft_error *err);
 void weft_relation_forget(struct weft_relation *r);
 void weft_relation_free(struct weft_relation *r);
@@ -146,8 +149,8 @@ void weft_tx_unref(struct weft_tx *tx);
 void weft_tx_disown(struct weft_tx *tx);
 bool weft_tx_is_session(const struct weft_tx *tx);
 bool weft_tx_reads(const struct weft_tx *tx);
-/* Does tx alone hold what somebody in db's queues waits for? writes: wants the writer's place. shares: is
-   served by connections that others use as well. */
+/* Does tx alone hold what somebody in db's queues waits for? writes: wants the writer's place.
+   shares: is served by connections that others use as well. */
 bool weft_tx_blocks(const struct weft_tx *tx, const struct weft_db *db, bool writes, bool shares);
 void weft_tx_note_ddl(struct weft_tx *tx);
 

@@ -24,6 +24,7 @@ struct weft_loop {
   uv_prepare_t prepare; /* data: the loop */
   uv_idle_t idle;
   int64_t now;
+  bool in_timer;  /* a timer's call back runs: libuv would call one that is due at once again and again */
   int64_t frozen; /* what the clock shows instead of the machine's time; 0: it goes */
   struct weft_list deferred, round, end;
   struct weft_list open; /* struct handle.link */
@@ -349,7 +350,9 @@ static void on_timer(uv_timer_t *uv) {
   struct weft_loop *l = t->h.loop;
   t->at = 0;
   enter(l);
+  l->in_timer = true;
   t->cb(t->h.ud);
+  l->in_timer = false;
   leave(l);
 }
 
@@ -362,7 +365,7 @@ void weft_timer_start(struct weft_timer *t, int64_t at) {
   /* libuv counts whole milliseconds of the same clock: rounding up never fires early. */
   int64_t due = t->at / MS + (t->at % MS != 0), now = (int64_t)uv_now(t->h.loop->uv);
   if (t->h.loop->frozen) due = now;
-  uv_timer_start(&t->uv, on_timer, due > now ? (uint64_t)(due - now) : 0, 0);
+  uv_timer_start(&t->uv, on_timer, due > now ? (uint64_t)(due - now) : t->h.loop->in_timer, 0);
 }
 
 void weft_loop_skip(struct weft_loop *l, int64_t ns) {

@@ -64,6 +64,7 @@ static struct weft_pool_options effective(const struct weft_settings *s,
   if (o.max == 0) o.max = POOL_MAX;
   if (o.max > POOL_LIMIT) o.max = POOL_LIMIT;
   if (most && o.max > most) o.max = most;
+  if (most == 1) o.idle_ns = o.lifetime_ns = -1;
   if (o.wait_ns <= 0) o.wait_ns = 5000 * POOL_MS;
   if (o.idle_ns == 0) o.idle_ns = 60000 * POOL_MS;
   if (o.lifetime_ns == 0) o.lifetime_ns = 1800000 * POOL_MS;
@@ -80,6 +81,7 @@ struct weft_pool *weft_pool_new(struct weft_loop *l, struct weft_settings *setti
   p->loop = l;
   p->settings = settings;
   p->o = effective(settings, o);
+  p->keep = d->max_connections && d->max_connections(settings) == 1;
   p->event = event;
   p->ud = ud;
   p->timer_at = POOL_NEVER;
@@ -247,10 +249,10 @@ static void abort_running(struct weft_op *op, enum weft_kind why) {
   if (place->state == PLACE_SHARED) {
     if (c->dropped == 0) place->dropped_at = op->sent_at, place->dropped = op->ticket;
     if (!place->limit_at) place->limit_at = now + POOL_STUCK;
-  } else if (!place->limit_at) {
+  } else if (!place->limit_at && !p->keep) {
     place->limit_at = now + POOL_PATIENCE;
   }
-  time_note(p, place->limit_at);
+  if (place->limit_at) time_note(p, place->limit_at);
   p->driver->abort(c, op, why);
 }
 

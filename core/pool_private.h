@@ -55,6 +55,7 @@ struct weft_pool {
   struct weft_settings *settings;
   const struct weft_driver *driver;
   struct weft_pool_options o;
+  bool keep; /* the connection is the database (:memory:): never closed but with the pool */
   void (*event)(void *ud, enum weft_pool_event what, const struct weft_error *err);
   void *ud;
   struct file *file;    /* whose writers queue up, or NULL */

@@ -191,7 +191,7 @@ static int64_t next_of_leases(const struct weft_pool *p, const struct weft_list 
   return at;
 }
 
-static int64_t next_time(struct weft_pool *p) {
+static int64_t next_time(struct weft_pool *p, int64_t now) {
   int64_t at = sooner(POOL_NEVER, p->grace_at);
   for (uint32_t i = 0; i < p->o.max; i++) at = sooner(at, next_of_place(&p->place[i]));
   at = next_of_ops(p, &p->quick, at);
@@ -201,7 +201,8 @@ static int64_t next_time(struct weft_pool *p) {
     at = next_of_ops(p, writers_ops(p), at);
     at = next_of_leases(p, writers_leases(p), at);
   }
-  return wait_count(p) > 0 ? sooner(at, p->retry_at) : at;
+  /* When an attempt was due and none was made, nobody wants one. */
+  return wait_count(p) > 0 && p->retry_at > now ? sooner(at, p->retry_at) : at;
 }
 
 void time_due(void *pool) {
@@ -216,6 +217,6 @@ void time_due(void *pool) {
     for (uint32_t i = 0; i < p->o.max; i++) place_close(&p->place[i]);
   }
   pool_serve(p);
-  time_note(p, next_time(p));
+  time_note(p, next_time(p, now));
   pool_leave(p);
 }

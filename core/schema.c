@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What is known of tables: learned with one catalog statement when a relation is first used, forgotten
-   after DDL, looked up again when a statement fails as if the table had changed.
+/* What is known of tables: learned with one catalog statement when a relation is first used,
+   forgotten after DDL, looked up again when a statement fails as if the table had changed.
 
-   Invariants: at most one probe per relation is under way outside of transactions, and every call that
-   waits for it is in relation->waiting. A call inside a transaction asks on its own connection: the
-   table may exist only there, and the pool may have no other connection. A table that turns out to be
-   what it was keeps its identity, so that plans stay good. */
+   Invariants: at most one probe per relation is under way outside of transactions, and every call
+   that waits for it is in relation->waiting. A call inside a transaction asks on its own
+   connection: the table may exist only there, and the pool may have no other connection. A table
+   that turns out to be what it was keeps its identity, so that plans stay good. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -30,8 +30,19 @@ void weft_relation_free(struct weft_relation *r) {
 /* ---- what the catalog says ---- */
 
 enum catalog_column { /* see dialect.h */
-  NAME, DECLARED, OID, ELEM_OID, NOT_NULL, HAS_DEFAULT, GENERATED, KEY, UNIQUE, COLLATION, TYPMOD, KIND,
-  CATALOG_COLUMNS
+                      NAME,
+                      DECLARED,
+                      OID,
+                      ELEM_OID,
+                      NOT_NULL,
+                      HAS_DEFAULT,
+                      GENERATED,
+                      KEY,
+                      UNIQUE,
+                      COLLATION,
+                      TYPMOD,
+                      KIND,
+                      CATALOG_COLUMNS
 };
 
 static struct weft_slice text(struct weft_value v) {
@@ -67,15 +78,16 @@ static const char *column_name(const void *ud, size_t i, size_t *len) {
 }
 
 /* A column that a model speaks of; -1 and a usage error when there is none. */
-static int model_column(const struct weft_relation *r, const struct weft_table_column *c, uint32_t n,
-                        struct weft_slice name, const char *where, struct weft_error *err) {
+static int model_column(const struct weft_relation *r, const struct weft_table_column *c,
+                        uint32_t n, struct weft_slice name, const char *where,
+                        struct weft_error *err) {
   for (uint32_t i = 0; i < n; i++)
     if (weft_slice_equal(c[i].name, name)) return (int)i;
   size_t len;
   const char *near = weft_nearest(name.p, name.n, n, column_name, c, &len);
   if (!near)
-    return weft_fail(err, WEFT_USAGE, "unknown column '%.*s' of %.*s in the model's %s", (int)name.n,
-                     name.p, (int)r->o.table.n, r->o.table.p, where);
+    return weft_fail(err, WEFT_USAGE, "unknown column '%.*s' of %.*s in the model's %s",
+                     (int)name.n, name.p, (int)r->o.table.n, r->o.table.p, where);
   return weft_fail(err, WEFT_USAGE,
                    "unknown column '%.*s' of %.*s in the model's %s; did you mean '%.*s'?",
                    (int)name.n, name.p, (int)r->o.table.n, r->o.table.p, where, (int)len, near);

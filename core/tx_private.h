@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What tx.c (the lease, the queue, what goes in front of statements) and tx_verbs.c (savepoints, commit,
-   rollback) share. */
+/* What tx.c (the lease, the queue, what goes in front of statements) and tx_verbs.c (savepoints,
+   commit, rollback) share. */
 #ifndef WEFT_TX_PRIVATE_H
 #define WEFT_TX_PRIVATE_H
 
@@ -57,7 +57,8 @@ void tx_submit(struct weft_tx *tx, struct weft_call *call, bool flush);
 
 /* From here no statement can succeed. The first failure counts. */
 void tx_doom(struct weft_tx *tx, const struct weft_error *err);
-/* The error of whoever comes after the failure; the first one to hear of it gets the failure itself. */
+/* The error of whoever comes after the failure; the first one to hear of it gets the failure
+ * itself. */
 const struct weft_error *tx_doomed(struct weft_tx *tx);
 
 struct savepoint *tx_pop(struct weft_tx *tx); /* the stack's reference */

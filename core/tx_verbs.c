@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Savepoints, commit, rollback: calls of a transaction that do not run a statement of the user's. Each is
-   a step in the transaction's queue. Invariant: whatever becomes of it, a savepoint is gone from the stack
-   after release and rollback_to, and the transaction has ended after commit and rollback. */
+/* Savepoints, commit, rollback: calls of a transaction that do not run a statement of the user's.
+   Each is a step in the transaction's queue. Invariant: whatever becomes of it, a savepoint is gone
+   from the stack after release and rollback_to, and the transaction has ended after commit and
+   rollback. */
 #include <stdlib.h>
 
 #include "tx_private.h"

@@ -47,11 +47,11 @@ describe("through a proxy that delays 20 ms each way", function()
   it("64 different short selects on one connection take less than three round trips", function()
     T:find(1)
     local shapes = {}
-    for i = 1, 64 do
-      -- different shapes: a chain of conditions of different length and a different limit
+    local operators, values = { ">", ">=", "<", "<=", "!=", "not_in" }, { -1, 0, 999, 999, -5, { -7 } }
+    for i = 1, 64 do -- a different set of conditions each
       local q = T:select("id", "n"):where { id = i }
       for bit = 0, 5 do
-        if i >> bit & 1 == 1 then q = q:where("n", ({ ">", ">=", "<", "<=", "!=", "<" })[bit + 1], ({ -1, 0, 999, 999, -5, 1000 })[bit + 1]) end
+        if i >> bit & 1 == 1 then q = q:where("n", operators[bit + 1], values[bit + 1]) end
       end
       shapes[i] = q
     end
@@ -64,7 +64,7 @@ describe("through a proxy that delays 20 ms each way", function()
       if not texts[sql] then different = different + 1 end
       texts[sql] = true
     end
-    assert.is_true(different >= 63, different .. " different texts")
+    assert.is_true(different >= 63, different .. " different texts") -- 64 has the bits of 0: no condition
     proxy.delay(20)
     local start, sum = nil, 0
     weft.run(function()

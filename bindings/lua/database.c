@@ -77,8 +77,9 @@ static int raw_k(lua_State *L, int status, lua_KContext ctx) {
   } else if (c->mode == RAW_ROWS) {
     push_arrays(L, w, rows);
   } else if (doubled_name(rows, &err)) {
+    weft_lua_push_error(L, w, &err, &c->context);
     weft_lua_call_done(c);
-    return weft_lua_raise(L, w, &err, NULL);
+    return lua_error(L);
   } else {
     weft_lua_push_rows(L, w, rows, 0);
   }
@@ -101,6 +102,7 @@ static int raw(lua_State *L, const char *op, int mode) {
   const char *text = lua_tolstring(L, 2, &n);
   struct weft_tx *tx = weft_lua_tx(L, w, db);
   struct lua_call *c = weft_lua_call(w, op);
+  c->context.database = weft_arena_slice(&c->call.arena, weft_db_name(db)); /* outlives a close */
   c->mode = mode;
   uint32_t np = (uint32_t)(top - 2);
   struct weft_value *v = weft_arena_alloc(&c->call.arena, (np + 1) * sizeof *v);
@@ -108,8 +110,9 @@ static int raw(lua_State *L, const char *op, int mode) {
     char what[32];
     snprintf(what, sizeof what, "parameter %u", i + 1);
     if (weft_lua_value(L, w, (int)i + 3, &c->call.arena, NULL, what, &v[i], &err)) {
+      weft_lua_push_error(L, w, &err, &c->context);
       weft_lua_call_done(c);
-      return weft_lua_raise(L, w, &err, NULL);
+      return lua_error(L);
     }
   }
   weft_db_raw(db, tx, weft_slice(text, n), v, np, &c->call);
@@ -137,6 +140,7 @@ static int l_script(lua_State *L) {
   weft_lua_may_wait(L, w, false);
   const char *text = lua_tolstring(L, 2, &n);
   struct lua_call *c = weft_lua_call(w, "script");
+  c->context.database = weft_arena_slice(&c->call.arena, weft_db_name(db)); /* outlives a close */
   weft_db_script(db, weft_slice(text, n), &c->call);
   return weft_lua_await(L, c, nothing_k);
 }
@@ -153,6 +157,7 @@ static int l_ping(lua_State *L) {
   struct weft_db *db = weft_lua_to_db(L, w, 1);
   weft_lua_may_wait(L, w, false);
   struct lua_call *c = weft_lua_call(w, "ping");
+  c->context.database = weft_arena_slice(&c->call.arena, weft_db_name(db)); /* outlives a close */
   weft_db_raw(db, weft_lua_tx(L, w, db), WEFT_LIT("select 1"), NULL, 0, &c->call);
   return weft_lua_await(L, c, ping_k);
 }

@@ -44,6 +44,7 @@ static int64_t array_length(struct encoder *e, int idx, bool marked) {
   if (counted) n = lua_tointeger(L, -1);
   lua_pop(L, 1);
   if (marked) return n;
+  if (n == 0) return -1;
   int64_t positions = 0, others = 0;
   for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) {
     if (lua_isinteger(L, -2) && lua_tointeger(L, -2) >= 1 && lua_tointeger(L, -2) <= n) positions++;

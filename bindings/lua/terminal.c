@@ -11,7 +11,7 @@ int weft_lua_run_query(lua_State *L, struct weft_lua *w, struct lua_query *lq, s
                        const char *op, int mode, lua_KFunction k) {
   struct lua_call *c = weft_lua_call(w, op);
   c->mode = mode;
-  c->context.model = lq->model->label;
+  c->context = weft_lua_about(lq, op);
   c->model = lq->model;
   weft_db_query(lq->model->relation, weft_lua_tx(L, w, lq->model->db), q, &c->call);
   weft_query_unref(q); /* the call holds it */
@@ -31,7 +31,7 @@ int weft_lua_with_table(lua_State *L, struct weft_lua *w, struct lua_query *lq, 
   weft_lua_may_wait(L, w, false);
   if (weft_relation_table(r)->known) return k(L, LUA_OK, 0);
   struct lua_call *c = weft_lua_call(w, op);
-  c->context.model = lq->model->label;
+  c->context = weft_lua_about(lq, op);
   c->after = k;
   c->call.tx = weft_lua_tx(L, w, lq->model->db);
   weft_db_discover(r, &c->call);
@@ -42,7 +42,6 @@ static int fail(lua_State *L, struct lua_call *c, enum weft_kind kind, const cha
   struct weft_error err;
   struct weft_lua *w = c->w;
   struct weft_lua_context context = c->context;
-  context.database = weft_db_name(c->model->db);
   weft_fail(&err, kind, "%s", message);
   weft_lua_call_done(c);
   return weft_lua_raise(L, w, &err, &context);
@@ -265,7 +264,7 @@ static int find(lua_State *L, const char *op, int mode) {
   }
   struct lua_call *c = weft_lua_call(w, op);
   c->mode = mode;
-  c->context.model = lq->model->label;
+  c->context = weft_lua_about(lq, op);
   c->model = lq->model;
   if (n > 4) keys = weft_arena_alloc(&c->call.arena, (size_t)n * sizeof *keys);
   for (int i = 0; i < n; i++) key_value(L, c, i + 2, &keys[i]);

@@ -177,16 +177,11 @@ void weft_pg_cancel_detach(struct weft_pg_conn *c); /* the connection goes */
 int weft_pg_why(struct weft_error *err, enum weft_kind why);
 
 /* ---- postgres_error.c ---- */
-enum weft_kind weft_pg_kind_of(const char *sqlstate);
 /* op (may be NULL): its parameters do not appear in the message. */
 int weft_pg_fail(struct weft_error *err, const PGresult *res, const struct weft_op *op, bool script);
 bool weft_pg_is_fatal(const PGresult *res); /* the connection ends with it */
 /* From PQerrorMessage: why connecting failed; why the connection broke. */
 int weft_pg_fail_connect(const struct weft_pg_conn *c, struct weft_error *err);
 int weft_pg_fail_lost(const struct weft_pg_conn *c, struct weft_error *err);
-/* One line of a text, without libpq's prefixes. */
-void weft_pg_tidy(const char *message, char *out, size_t size);
-/* Takes from message what may be a value of the statement. */
-void weft_pg_scrub(char *message, const char *sqlstate, const struct weft_op *op);
 
 #endif

@@ -12,11 +12,9 @@
 #include "decimal.h"
 #include "postgres_types.h"
 
-enum { BORROWED = UINT32_MAX, KEEP = 1 << 20, MAX_DIMS = 6 };
+enum { BORROWED = UINT32_MAX, KEEP = 1 << 20 };
 /* One message of the protocol; the server's own limit is 1 GiB - 1. */
 static const uint64_t MAX_BYTES = (1u << 30) - (1u << 16);
-static const int64_t US_TO_2000 = 946684800000000;
-enum { DAYS_TO_2000 = 10957 };
 
 void weft_pg_params_init(struct weft_pg_params *e) {
   e->values = e->few_values;
@@ -110,7 +108,7 @@ static bool put_uuid(struct weft_buf *b, struct weft_value v) {
 static bool put_date(struct weft_buf *b, int64_t days) {
   if (days == WEFT_INFINITY || days == -WEFT_INFINITY)
     return put32(b, days > 0 ? INT32_MAX : INT32_MIN), true;
-  days -= DAYS_TO_2000;
+  days -= WEFT_PG_DAYS;
   if (days >= INT32_MAX || days <= INT32_MIN) return false;
   return put32(b, days), true;
 }
@@ -118,7 +116,7 @@ static bool put_date(struct weft_buf *b, int64_t days) {
 static bool put_moment(struct weft_buf *b, int64_t us) {
   if (us == WEFT_INFINITY || us == -WEFT_INFINITY)
     return put64(b, us > 0 ? INT64_MAX : INT64_MIN), true;
-  if (__builtin_sub_overflow(us, US_TO_2000, &us)) return false;
+  if (__builtin_sub_overflow(us, WEFT_PG_US, &us)) return false;
   return put64(b, us), true;
 }
 
@@ -182,9 +180,9 @@ static bool put_elements(struct weft_buf *b, uint32_t oid, const struct weft_arr
 }
 
 static bool put_array(struct weft_buf *b, uint32_t oid, const struct weft_array *a) {
-  uint32_t dims[MAX_DIMS], ndims = 0;
+  uint32_t dims[WEFT_PG_DIMS], ndims = 0;
   size_t start = b->n;
-  for (const struct weft_array *at = a; at && ndims < MAX_DIMS && at->n;) {
+  for (const struct weft_array *at = a; at && ndims < WEFT_PG_DIMS && at->n;) {
     dims[ndims++] = at->n;
     at = at->v[0].type == WEFT_ARRAY ? at->v[0].u.array : NULL;
     if (at && at->n == 0) return false;

@@ -6,8 +6,6 @@
 
 #include "postgres_types.h"
 
-enum { MAX_DEPTH = 6 };
-
 bool weft_pg_bool_text(struct weft_arena *a, const char *p, uint32_t n, struct weft_value *out) {
   (void)a;
   *out = weft_bool(n == 1 && *p == 't');
@@ -114,7 +112,7 @@ static bool infinite(const char *p, uint32_t n, enum weft_type type, struct weft
    as in weft_pg_moment. */
 static bool far_text(struct weft_arena *a, const char *iso, size_t n, enum weft_type type,
                      struct weft_value *out) {
-  const int64_t era = (int64_t)146097 * 86400 * 1000000, us_to_2000 = 946684800000000;
+  const int64_t era = (int64_t)146097 * 86400 * 1000000;
   char early[64];
   bool zone;
   const char *dash = memchr(iso, '-', n);
@@ -122,7 +120,7 @@ static bool far_text(struct weft_arena *a, const char *iso, size_t n, enum weft_
   int len = snprintf(early, sizeof early, "+%ld%.*s", strtol(iso + 1, NULL, 10) - 400,
                      (int)(iso + n - dash), dash);
   if (weft_time_parse(weft_slice(early, (size_t)len), type, &zone, out) != 0) return false;
-  return weft_pg_moment(a, type, out->u.i - us_to_2000 + era, out);
+  return weft_pg_moment(a, type, out->u.i - WEFT_PG_US + era, out);
 }
 
 static bool moment(struct weft_arena *a, const char *p, uint32_t n, enum weft_type type,
@@ -192,7 +190,7 @@ static bool plain(struct scan *s, struct weft_value *out) {
 static bool level(struct scan *s, int depth, struct weft_value *out) {
   struct weft_buf items; /* of struct weft_value */
   bool nested = false, ok = false;
-  if (depth == MAX_DEPTH) return false;
+  if (depth == WEFT_PG_DIMS) return false;
   weft_buf_init(&items);
   s->p++; /* { */
   while (s->p < s->end && *s->p != '}') {

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DAYS_TO_2000 = 10957, MAX_DIMS = 6, JSONB_VERSION = 1 };
-static const int64_t US_TO_2000 = 946684800000000;
+enum { JSONB_VERSION = 1 };
 
 static uint16_t be16(const char *p) {
   uint16_t v;
@@ -159,7 +158,7 @@ static bool date_binary(struct weft_arena *a, const char *p, uint32_t n, struct 
   (void)a;
   if (n != 4) return false;
   int32_t days = (int32_t)be32(p);
-  *out = (struct weft_value){.type = WEFT_DATE, .u.i = (int64_t)days + DAYS_TO_2000};
+  *out = (struct weft_value){.type = WEFT_DATE, .u.i = (int64_t)days + WEFT_PG_DAYS};
   if (days == INT32_MAX) out->u.i = WEFT_INFINITY;
   if (days == INT32_MIN) out->u.i = -WEFT_INFINITY;
   return true;
@@ -178,7 +177,7 @@ static bool far_moment(struct weft_arena *a, enum weft_type type, int64_t since_
                        struct weft_value *out) {
   const int64_t era = (int64_t)146097 * 86400 * 1000000;
   char early[40];
-  struct weft_value v = {.type = (uint8_t)type, .u.i = since_2000 - era + US_TO_2000};
+  struct weft_value v = {.type = (uint8_t)type, .u.i = since_2000 - era + WEFT_PG_US};
   size_t n = weft_time_text(early, v);
   const char *dash = memchr(early + 1, '-', n - 1);
   char *text = weft_arena_bytes(a, 48);
@@ -195,7 +194,7 @@ bool weft_pg_moment(struct weft_arena *a, enum weft_type type, int64_t since_200
   *out = (struct weft_value){.type = (uint8_t)type};
   if (since_2000 == INT64_MAX) out->u.i = WEFT_INFINITY;
   else if (since_2000 == INT64_MIN) out->u.i = -WEFT_INFINITY;
-  else if (__builtin_add_overflow(since_2000, US_TO_2000, &us) || us == WEFT_INFINITY)
+  else if (__builtin_add_overflow(since_2000, WEFT_PG_US, &us) || us == WEFT_INFINITY)
     return far_moment(a, type, since_2000, out);
   else out->u.i = us;
   return true;
@@ -260,7 +259,7 @@ struct reader {
   const struct weft_pg_type *elem;
   struct weft_arena *arena;
   const char *p, *end;
-  uint32_t dims[MAX_DIMS];
+  uint32_t dims[WEFT_PG_DIMS];
   uint32_t ndims;
 };
 
@@ -294,7 +293,7 @@ bool weft_pg_array_binary(const struct weft_pg_type *elem, struct weft_arena *a,
   struct reader r = {.elem = elem, .arena = a, .p = p + 12, .end = p + n};
   if (n < 12 || be32(p + 8) != elem->oid) return false;
   r.ndims = be32(p);
-  if (r.ndims > MAX_DIMS || (size_t)(r.end - r.p) < 8 * (size_t)r.ndims) return false;
+  if (r.ndims > WEFT_PG_DIMS || (size_t)(r.end - r.p) < 8 * (size_t)r.ndims) return false;
   uint64_t total = 1, most = n / 4; /* every element takes four bytes at least */
   for (uint32_t i = 0; i < r.ndims; i++, r.p += 8) {
     r.dims[i] = be32(r.p);

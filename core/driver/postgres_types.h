@@ -18,6 +18,10 @@ enum weft_pg_oid {
   PG_VOID = 2278, PG_UUID = 2950, PG_JSONB = 3802
 };
 
+/* Times count from 2000-01-01. */
+enum { WEFT_PG_DAYS = 10957, WEFT_PG_DIMS = 6 /* an array has at most */ };
+static const int64_t WEFT_PG_US = 946684800000000;
+
 /* False when the bytes are not what the type says; then nothing of *out counts. Memory comes from the
    arena, never from p. */
 typedef bool weft_pg_decode(struct weft_arena *a, const char *p, uint32_t n, struct weft_value *out);
@@ -88,5 +92,12 @@ int weft_pg_encode(struct weft_pg_params *e, const struct weft_slot *slots, uint
                    const struct weft_value *values, uint32_t n, struct weft_error *err);
 /* After the statement is sent: a great value's memory is not kept. */
 void weft_pg_params_done(struct weft_pg_params *e);
+
+/* ---- messages (postgres_message.c) ---- */
+enum weft_kind weft_pg_kind_of(const char *sqlstate);
+/* One line of a text, without libpq's prefixes. */
+void weft_pg_tidy(const char *message, char *out, size_t size);
+/* Takes from message what may be a value: what a class of SQLSTATE quotes, and the parameters. */
+void weft_pg_scrub(char *message, const char *sqlstate, const struct weft_value *params, uint32_t n);
 
 #endif
