@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 std = "lua54"
-max_line_length = 120
+max_line_length = 150
 cache = false
 files["spec/**/*_spec.lua"] = { std = "lua54+busted" }
 files["spec/support/**"] = { std = "lua54" }

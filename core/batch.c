@@ -8,9 +8,9 @@
    Invariants:
    - a key was converted to its column's type before it is held, so that a bad one fails alone;
    - finders merge only where equal bytes (or integers) are what the database calls equal, and where
-   the result carries the key, which leads its row to the callers;
+     the result carries the key, which leads its row to the callers;
    - a caller that gives up leaves its flight; the others do not notice. A flight without callers
-   ends.
+     ends.
    - when the merged statement fails for what it says, each key runs by itself. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -219,8 +219,8 @@ static int check_key(const struct weft_call *call, const struct weft_table *t,
     return weft_fail(err, WEFT_USAGE, "%.*s has no primary key", (int)t->name.n, t->name.p);
   for (uint32_t i = 0; i < t->nkey && n < sizeof names - 1; i++) {
     struct weft_slice name = t->columns[t->key[i]].name;
-    n +=
-        (size_t)snprintf(names + n, sizeof names - n, "%s%.*s", i ? ", " : "", (int)name.n, name.p);
+    n += (size_t)snprintf(names + n, sizeof names - n, "%s%.*s", i ? ", " : "", (int)name.n,
+                          name.p);
   }
   return weft_fail(err, WEFT_USAGE, "find of %.*s takes %u key%s (%s), got %u", (int)t->name.n,
                    t->name.p, (unsigned)t->nkey, t->nkey == 1 ? "" : "s", names,

@@ -22,9 +22,8 @@ void weft_call_reset(struct weft_call *call) {
   weft_arena_init(&call->arena, call->memory, sizeof call->memory);
 }
 
+/* The arena stays: the caller may have made its parameters there. */
 void weft_call_begin(struct weft_call *call, struct weft_db *db, struct weft_tx *tx) {
-  weft_arena_release(&call->arena);
-  weft_arena_init(&call->arena, call->memory, sizeof call->memory);
   call->db = weft_db_ref(db);
   call->tx = tx ? weft_tx_ref(tx) : NULL;
   call->relation = NULL;

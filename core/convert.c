@@ -303,6 +303,18 @@ static int to_json(struct weft_arena *arena, struct weft_value v, const struct w
   return failed ? refuse(to, "an array that is too long", err) : 0;
 }
 
+/* What a model shows as a number may be given as one. */
+static int clock_time(struct weft_value v, const struct weft_column_type *to,
+                      struct weft_value *out, struct weft_error *err) {
+  const double least = -210866803200e6, most = 9224318016000e6; /* what PostgreSQL can hold */
+  double us = v.type == WEFT_INT ? (double)v.u.i : v.u.f;
+  us *= 1e6 / to->clock;
+  if (!(us >= least && us < most)) return refuse(to, "a number out of range", err);
+  if (v.type == WEFT_INT) out->u.i = v.u.i * (1000000 / to->clock);
+  else out->u.i = llround(us);
+  return 0;
+}
+
 static int to_time(struct weft_value v, const struct weft_column_type *to, struct weft_value *out,
                    struct weft_error *err) {
   const int64_t day = 86400000000;
@@ -311,6 +323,8 @@ static int to_time(struct weft_value v, const struct weft_column_type *to, struc
   *out = v;
   out->type = to->type;
   if (v.type == to->type) return 0;
+  if (stamp && to->clock && (v.type == WEFT_INT || v.type == WEFT_FLOAT))
+    return clock_time(v, to, out, err);
   if (v.type == WEFT_TEXT) {
     if (weft_time_parse(text_of(v), to->type, &zone, out) != 0)
       return weft_fail(err, WEFT_TYPE, "%s expected, got text that is no %s",

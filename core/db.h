@@ -123,7 +123,7 @@ struct weft_call {
   void *ride;
   struct weft_list timed;
   void (*answered)(struct weft_call *call, struct weft_rows *rows, const struct weft_error *err);
-  struct weft_arena arena;        /* parameters */
+  struct weft_arena arena;        /* parameters; of use before the start, too */
   char memory[WEFT_CALL_MEMORY];
 };
 /* For memory that never held a call; sets finished and ud. */

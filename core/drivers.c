@@ -2,8 +2,8 @@
 /* From a url to a driver and its settings, without I/O beyond opening the driver's shared object.
 
    A scheme names its driver: NAME is linked in (weft_driver_NAME is defined) or found as
-   driver_NAME.so beside this module. Drivers stay open for the life of the process, so that nothing is
-   remembered here. No message holds a part of the url that may be secret. */
+   driver_NAME.so beside this module. Drivers stay open for the life of the process, so that
+   nothing is remembered here. No message holds a part of the url that may be secret. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <limits.h>
@@ -41,7 +41,7 @@ static bool module_folder(char out[PATH_MAX]) {
   Dl_info info;
   struct link_map *map = NULL;
   char path[PATH_MAX];
-  if (!dladdr1(__extension__(void *)module_folder, &info, (void **)&map, RTLD_DL_LINKMAP) || !map)
+  if (!dladdr1(__extension__(void *) module_folder, &info, (void **)&map, RTLD_DL_LINKMAP) || !map)
     return false;
   if (!realpath(map->l_name[0] ? map->l_name : "/proc/self/exe", path)) return false;
   char *slash = strrchr(path, '/');
@@ -55,7 +55,7 @@ static bool module_folder(char out[PATH_MAX]) {
 static void publish_core(void) {
   Dl_info info;
   struct link_map *map = NULL;
-  if (dladdr1(__extension__(void *)module_folder, &info, (void **)&map, RTLD_DL_LINKMAP) && map &&
+  if (dladdr1(__extension__(void *) module_folder, &info, (void **)&map, RTLD_DL_LINKMAP) && map &&
       map->l_name[0])
     dlopen(map->l_name, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL);
 }
@@ -68,15 +68,17 @@ static int open_at(const char *path, const char *name, const struct weft_driver 
                    struct weft_error *err) {
   char symbol[sizeof "weft_driver_" + NAME_MAX_];
   publish_core();
-  void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (!so) return weft_fail(err, WEFT_UNSUPPORTED, "cannot open the %s driver: %s", name, dlerror());
+  void *so = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+  if (!so)
+    return weft_fail(err, WEFT_UNSUPPORTED, "cannot open the %s driver: %s", name, dlerror());
   snprintf(symbol, sizeof symbol, "weft_driver_%s", name);
   driver_fn *driver;
   *(void **)(void *)&driver = dlsym(so, symbol);
   if (!driver) return weft_fail(err, WEFT_UNSUPPORTED, "%s is not a driver of Weft", path);
   const struct weft_driver *d = driver();
   if (d->abi != WEFT_DRIVER_ABI)
-    return weft_fail(err, WEFT_UNSUPPORTED, "the %s driver was built for another version of Weft", name);
+    return weft_fail(err, WEFT_UNSUPPORTED, "the %s driver was built for another version of Weft",
+                     name);
   *out = d;
   return 0;
 }
@@ -116,7 +118,8 @@ static int unknown_scheme(const char *scheme, const char *name, const char *fold
   char path[PATH_MAX + 16];
   for (size_t i = 0; i < LINKED; i++)
     if (strcmp(name, linked[i].name) == 0)
-      return weft_fail(err, WEFT_UNSUPPORTED, "driver_%s.so is not installed beside Weft's module", name);
+      return weft_fail(err, WEFT_UNSUPPORTED, "driver_%s.so is not installed beside Weft's module",
+                       name);
   for (size_t i = 0; i < LINKED; i++)
     if (linked[i].driver) add_name(&names, linked[i].name, strlen(linked[i].name));
   for (size_t i = 0; folder && i < PLACES; i++) {
@@ -126,8 +129,10 @@ static int unknown_scheme(const char *scheme, const char *name, const char *fold
   size_t n;
   const char *near = weft_nearest(scheme, strlen(scheme), names.n, name_at, &names, &n);
   if (near)
-    return weft_fail(err, WEFT_USAGE, "unknown database '%s' in a url; did you mean '%s'?", scheme, near);
-  return weft_fail(err, WEFT_USAGE, "unknown database '%s' in a url: no driver of that name", scheme);
+    return weft_fail(err, WEFT_USAGE, "unknown database '%s' in a url; did you mean '%s'?", scheme,
+                     near);
+  return weft_fail(err, WEFT_USAGE, "unknown database '%s' in a url: no driver of that name",
+                   scheme);
 }
 
 static int find_driver(const char *scheme, const struct weft_driver **out, struct weft_error *err) {
@@ -186,7 +191,8 @@ static int decode(struct parser *p, struct weft_slice text, const char *what,
       int high = -1, low = -1;
       if (text.n - i > 2) high = hex(text.p[i + 1]), low = hex(text.p[i + 2]);
       if (high < 0 || low < 0)
-        return weft_fail(p->err, WEFT_USAGE, "the %s of a url has a %% without two hex digits", what);
+        return weft_fail(p->err, WEFT_USAGE, "the %s of a url has a %% without two hex digits",
+                         what);
       c = high * 16 + low;
       i += 2;
     }
@@ -208,7 +214,9 @@ static int add_decoded(struct parser *p, const char *name, struct weft_slice tex
 /* Splits at the first (or last) c: what stands before is returned, *rest is what follows; without c
    everything is before and rest->p is NULL. */
 static struct weft_slice split(struct weft_slice text, char c, bool last, struct weft_slice *rest) {
-  const char *at = text.n == 0 ? NULL : last ? memrchr(text.p, c, text.n) : memchr(text.p, c, text.n);
+  const char *at = text.n == 0 ? NULL
+                   : last      ? memrchr(text.p, c, text.n)
+                               : memchr(text.p, c, text.n);
   *rest = weft_slice(NULL, 0);
   if (!at) return text;
   size_t n = (size_t)(at - text.p);
@@ -268,7 +276,8 @@ static int parse_authority(struct parser *p, struct weft_slice text) {
   return database.n > 0 ? add_decoded(p, "database", database) : 0;
 }
 
-/* scheme+unix://user:password@/run/server.sock/database: the socket is the path up to the last part. */
+/* scheme+unix://user:password@/run/server.sock/database: the socket is the path up to the last
+   part. */
 static int parse_socket(struct parser *p, struct weft_slice text) {
   struct weft_slice path, database;
   struct weft_slice authority = split(text, '/', false, &path);
@@ -302,8 +311,8 @@ static int parse_rest(struct parser *p, struct weft_slice rest, bool socket) {
 
 /* "postgres://app@127.0.0.1:5432/seller": everything but passwords and options. */
 static void make_label(struct weft_settings *s) {
-  static const char *const parts[][2] = {
-      {"user", ""}, {"host", "@"}, {"port", ":"}, {"socket", ""}, {"path", ""}, {"database", "/"}};
+  static const char *const parts[][2] = {{"user", ""},   {"host", "@"}, {"port", ":"},
+                                         {"socket", ""}, {"path", ""},  {"database", "/"}};
   struct weft_buf text;
   weft_buf_init(&text);
   weft_buf_str(&text, s->driver->name);
@@ -323,7 +332,8 @@ static int parse_scheme(struct weft_slice url, char out[NAME_MAX_], bool *socket
   struct weft_slice with;
   struct weft_slice scheme = split(url, ':', false, rest);
   if (!rest->p || scheme.n == 0 || scheme.n >= NAME_MAX_)
-    return weft_fail(err, WEFT_USAGE, "a database's url begins with its kind, as in \"sqlite:file.db\"");
+    return weft_fail(err, WEFT_USAGE,
+                     "a database's url begins with its kind, as in \"sqlite:file.db\"");
   scheme = split(scheme, '+', false, &with);
   *socket = weft_slice_equal(with, WEFT_LIT("unix"));
   if (with.p && !*socket)

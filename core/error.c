@@ -56,7 +56,8 @@ int weft_fail(struct weft_error *err, enum weft_kind kind, const char *fmt, ...)
   memcpy(err->message, text, n);
   err->message[n] = 0;
   err->kind = kind;
-  err->retryable = kind == WEFT_SERIALIZATION || kind == WEFT_DEADLOCK || kind == WEFT_THROTTLED;
+  err->retryable = kind == WEFT_SERIALIZATION || kind == WEFT_DEADLOCK || kind == WEFT_LOCK_TIMEOUT ||
+                   kind == WEFT_THROTTLED;
   return -1;
 }
 

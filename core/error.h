@@ -56,7 +56,7 @@ struct weft_error {
 const char *weft_kind_name(enum weft_kind kind);
 
 /* Clears err, sets kind and message (cut at its capacity, never inside a UTF-8 sequence) and
-   returns -1. serialization, deadlock, throttled set retryable. err may be NULL. */
+   returns -1. serialization, deadlock, lock_timeout, throttled set retryable. err may be NULL. */
 int weft_fail(struct weft_error *err, enum weft_kind kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Invariants:
-   - When the loop blocks, no deferred item and no item of the turn's end is linked: a prepare handle runs
-     them last before each wait. Items linked outside of Weft's own call backs start the idle handle, which
-     forbids waiting until the prepare handle has seen them.
-   - An item deferred while a round runs belongs to the next round. After too many rounds, or too long,
-     the turn's end is run all the same and the loop polls without waiting, so that an item that defers
-     itself for ever starves neither sockets nor flushes.
-   - Every handle is unreferenced but the idle handle; the prepare handle is referenced while the loop is
-     pumped or held. A handle's memory belongs to libuv from its close to its close call back.
+   - When the loop blocks, no deferred item and no item of the turn's end is linked: a prepare
+     handle runs them last before each wait. Items linked outside of Weft's own call backs start
+     the idle handle, which forbids waiting until the prepare handle has seen them.
+   - An item deferred while a round runs belongs to the next round. After too many rounds, or too
+     long, the turn's end is run all the same and the loop polls without waiting, so that an item
+     that defers itself for ever starves neither sockets nor flushes.
+   - Every handle is unreferenced but the idle handle; the prepare handle is referenced while the
+     loop is pumped or held. A handle's memory belongs to libuv from its close to its close call
+     back.
    - now is read once per turn: whatever enters first after a wait refreshes it. */
 #include "loop.h"
 
@@ -24,7 +25,8 @@ struct weft_loop {
   uv_prepare_t prepare; /* data: the loop */
   uv_idle_t idle;
   int64_t now;
-  bool in_timer;  /* a timer's call back runs: libuv would call one that is due at once again and again */
+  /* A timer's call back runs: libuv would call one that is due at once again and again. */
+  bool in_timer;
   int64_t frozen; /* what the clock shows instead of the machine's time; 0: it goes */
   struct weft_list deferred, round, end;
   struct weft_list open; /* struct handle.link */
@@ -326,7 +328,8 @@ struct weft_watch *weft_watch_new(struct weft_loop *l, int fd, void (*cb)(void *
 void weft_watch_events(struct weft_watch *w, int events) {
   if (w->events == events) return;
   w->events = events;
-  int want = (events & WEFT_READABLE ? UV_READABLE : 0) | (events & WEFT_WRITABLE ? UV_WRITABLE : 0);
+  int want =
+      (events & WEFT_READABLE ? UV_READABLE : 0) | (events & WEFT_WRITABLE ? UV_WRITABLE : 0);
   if (want) uv_poll_start(&w->uv, want, on_poll);
   else uv_poll_stop(&w->uv);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Invariants:
-   - An operation under the pool is either in a queue (op->conn NULL) or on a connection; op->pool is
-     NULL again before its done is called. The same holds for leases and granted.
+   - An operation under the pool is either in a queue (op->conn NULL) or on a connection; op->pool
+     is NULL again before its done is called. The same holds for leases and granted.
    - What a place does is its state; place_set is the only function that changes it.
-   - A connection is closed only when none of its call backs is on the stack; until then its place is
-     PLACE_CLOSING and counts against max.
-   - The pool is freed when it is closed, has no connection and no waiter, and none of its functions is on
-     the stack: user code may call back into it from anywhere. */
+   - A connection is closed only when none of its call backs is on the stack; until then its place
+     is PLACE_CLOSING and counts against max.
+   - The pool is freed when it is closed, has no connection and no waiter, and none of its
+     functions is on the stack: user code may call back into it from anywhere. */
 #include "pool.h"
 
 #include <stdarg.h>
@@ -151,7 +151,9 @@ bool pool_quick(const struct weft_op *op) {
   enum { REFUSED = WEFT_PLAN_RAW | WEFT_PLAN_LOCKS | WEFT_PLAN_CONTROL | WEFT_PLAN_SCRIPT };
   const struct weft_plan *plan = op->plan;
   if ((plan->flags & (WEFT_PLAN_READ | REFUSED)) != WEFT_PLAN_READ) return false;
-  return plan->estimate_ns > 0 ? plan->estimate_ns < POOL_SHORT : plan->flags & WEFT_PLAN_KEY;
+  return plan->flags & WEFT_PLAN_KEY
+             ? plan->estimate_ns < POOL_KEY
+             : plan->estimate_ns > 0 && plan->estimate_ns < POOL_SHORT;
 }
 
 static void prepare(struct weft_pool *p, struct weft_op *op) {
@@ -168,8 +170,9 @@ static void prepare(struct weft_pool *p, struct weft_op *op) {
 
 /* op has what it needs but a connection. */
 static void start(struct weft_pool *p, struct weft_op *op) {
-  bool first = pool_quick(op) ? p->nquick == 0 : p->nalone + p->nleases == 0;
-  if (!first || !wait_place_op(p, op)) wait_op(p, op);
+  bool quick = pool_quick(op);
+  bool first = quick ? p->nquick == 0 : p->nalone + p->nleases == 0;
+  if (!first || !wait_place_op(p, op, quick)) wait_op(p, op, quick);
 }
 
 void pool_writer_op(struct weft_op *op) {
@@ -205,10 +208,10 @@ void pool_flush_later(struct place *place) {
   weft_loop_at_end(p->loop, &p->flush);
 }
 
-void pool_run(struct place *place, struct weft_op *op) {
+void pool_run(struct place *place, struct weft_op *op, bool quick) {
   struct weft_pool *p = place->pool;
   struct weft_conn *c = place->conn;
-  bool quick = pool_quick(op), shared = quick && (p->driver->caps & WEFT_DRIVER_PIPELINES);
+  bool shared = quick && (p->driver->caps & WEFT_DRIVER_PIPELINES);
   c->exclusive = !shared;
   if (shared) {
     op->flags |= WEFT_OP_SHARED;
@@ -227,11 +230,12 @@ void pool_run(struct place *place, struct weft_op *op) {
   else p->driver->flush(c);
 }
 
-/* A statement whose neighbours are gone need not be spared: from here it has its connection alone and
-   may be cancelled at the server. */
+/* A statement whose neighbours are gone need not be spared: from here it has its connection alone
+   and may be cancelled at the server. */
 static void isolate(struct place *place, struct weft_op *op) {
   struct weft_conn *c = place->conn;
-  if (c->inflight != 1 || c->dropped > 0 || !(place->pool->driver->caps & WEFT_DRIVER_CANCELS)) return;
+  if (c->inflight != 1 || c->dropped > 0 || !(place->pool->driver->caps & WEFT_DRIVER_CANCELS))
+    return;
   op->flags &= ~(uint32_t)WEFT_OP_SHARED;
   c->exclusive = true;
   place->quick = true;

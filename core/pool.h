@@ -3,22 +3,22 @@
 
    Two ways in. weft_pool_submit runs one statement: short reads share a connection's pipeline, the
    others take an idle connection alone for their time. weft_pool_lease lends a connection for a
-   transaction or a session. Both wait in one queue, first come first served, at most options.wait; a
-   statement that may share does not wait behind those that may not.
+   transaction or a session. Both wait in one queue, first come first served, at most options.wait;
+   a statement that may share does not wait behind those that may not.
 
-   Sharing policy (DESIGN.md section 4): a plan shares when it is READ, not RAW, not LOCKS, and its running
-   estimate is short (below 2 ms), or it is a KEY plan that has not been measured. When max > 1 one
-   connection is never given to statements and leases that do not share. At most 64 operations in flight
-   on one connection (128 for one that is alone); a pipeline whose oldest operation is older than 20 ms
-   takes no more while another has room or may be opened.
+   Sharing policy (DESIGN.md section 4): a plan shares when it is READ, not RAW, not LOCKS, and its
+   running estimate is short (below 2 ms; 20 ms for KEY plans, which need not have been measured).
+   When max > 1 one connection is never given to statements and leases that do not share. At most
+   64 operations in flight on one connection (128 for one that is alone); a pipeline whose oldest
+   operation is older than 20 ms takes no more while another has room or may be opened.
 
-   With WEFT_DRIVER_ONE_WRITER, statements that write and leases that may write first take the place of
-   the one writer of that file (struct weft_writers, shared by all pools of a host).
+   With WEFT_DRIVER_ONE_WRITER, statements that write and leases that may write first take the
+   place of the one writer of that file (struct weft_writers, shared by all pools of a host).
 
-   The pool never hands out a connection that is inside a transaction or has unread results: such a one
-   is rolled back, and closed if that fails. A broken one is replaced; connecting again waits
-   exponentially (50 ms to 5 s, with jitter) while it fails, and whoever waits gets that failure after
-   the attempt that they waited for. */
+   The pool never hands out a connection that is inside a transaction or has unread results: such a
+   one is rolled back, and closed if that fails. A broken one is replaced; connecting again waits
+   exponentially (50 ms to 5 s, with jitter) while it fails, and whoever waits gets that failure
+   after the attempt that they waited for. */
 #ifndef WEFT_POOL_H
 #define WEFT_POOL_H
 
@@ -49,8 +49,8 @@ struct weft_pool *weft_pool_new(struct weft_loop *l, struct weft_settings *setti
                                               const struct weft_error *err),
                                 void *ud);
 /* New work fails with WEFT_CLOSED, waiting work as well; what is in flight is ended by closing its
-   connection unless it is done within grace_ns (the loop must be pumped by the caller when > 0). Memory
-   goes with the last operation. */
+   connection unless it is done within grace_ns (the loop must be pumped by the caller when > 0).
+   Memory goes with the last operation. */
 void weft_pool_close(struct weft_pool *p, int64_t grace_ns);
 
 void weft_pool_submit(struct weft_pool *p, struct weft_op *op);
@@ -74,8 +74,8 @@ struct weft_lease {
 void weft_pool_lease(struct weft_pool *p, struct weft_lease *lease);
 /* Runs op on the leased connection, after the lease's earlier ones. flush: send now. */
 void weft_lease_submit(struct weft_lease *lease, struct weft_op *op, bool flush);
-/* Gives it back (or up, while waiting). A connection inside a transaction is rolled back first, one of a
-   session is reset; the caller need not wait. */
+/* Gives it back (or up, while waiting). A connection inside a transaction is rolled back first,
+   one of a session is reset; the caller need not wait. */
 void weft_lease_release(struct weft_lease *lease);
 
 struct weft_pool_stats {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Places for connections: opening with backoff, the way from one use to the next, closing.
 
-   A connection becomes idle only through place_clean (or when a pipeline has run dry), which lets nothing
-   pass that is inside a transaction, has answers unread or a session to reset. */
+   A connection becomes idle only through place_clean (or when a pipeline has run dry), which lets
+   nothing pass that is inside a transaction, has answers unread or a session to reset. */
 #include <stdlib.h>
 
 #include "dialect.h"
@@ -118,9 +118,10 @@ void place_overdue(struct place *place) {
   struct weft_pool *p = place->pool;
   struct weft_conn *c = place->conn;
   struct weft_error err;
-  weft_fail(&err, WEFT_CONNECT, "cannot connect to %.*s: no answer within %d s",
-            (int)p->settings->label.n, p->settings->label.p,
-            (int)((p->o.wait_ns > POOL_PATIENCE ? p->o.wait_ns : POOL_PATIENCE) / (1000 * POOL_MS)));
+  weft_fail(
+      &err, WEFT_CONNECT, "cannot connect to %.*s: no answer within %d s",
+      (int)p->settings->label.n, p->settings->label.p,
+      (int)((p->o.wait_ns > POOL_PATIENCE ? p->o.wait_ns : POOL_PATIENCE) / (1000 * POOL_MS)));
   place->conn = NULL;
   place->limit_at = 0;
   p->driver->close(c);
@@ -185,7 +186,8 @@ static void roll_back(struct place *place) {
     p->rollback = weft_plan_raw(p->driver->dialect, WEFT_LIT("rollback"), 0, WEFT_PLAN_CONTROL);
   r->place = place;
   r->plan = weft_plan_ref(p->rollback);
-  r->op = (struct weft_op){.plan = r->plan, .repeat = 1, .flags = WEFT_OP_IN_TX, .done = rolled_back};
+  r->op =
+      (struct weft_op){.plan = r->plan, .repeat = 1, .flags = WEFT_OP_IN_TX, .done = rolled_back};
   weft_list_init(&r->op.link);
   p->driver->submit(c, &r->op);
   if (place->conn == c && place->state == PLACE_CLEANING && c->inflight > 0) p->driver->flush(c);
@@ -253,7 +255,8 @@ void place_ended(struct weft_conn *c) {
   case PLACE_CLEANING: /* the end of a rollback is told by its done */
     if (c->inflight == 0 && !place->rollback) place_clean(place);
     break;
-  default: break;
+  default:
+    break;
   }
   pool_leave(p);
 }
@@ -355,7 +358,7 @@ static void replay(struct weft_pool *p, struct weft_op *op, const struct weft_er
   p->stats.replayed++;
   if (op->ticket == 0) op->ticket = 1; /* before all who came later */
   op->queued_at = weft_loop_now(p->loop);
-  wait_op(p, op);
+  wait_op(p, op, pool_quick(op));
 }
 
 void place_lost(struct weft_conn *c, struct weft_list *ops, const struct weft_error *err) {

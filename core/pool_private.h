@@ -12,9 +12,11 @@
 
 enum { POOL_MAX = 8, POOL_LIMIT = 1000, PIPELINE = 64, PIPELINE_SOLE = 128, PIPELINE_FULL = 8 };
 #define POOL_MS INT64_C(1000000)
-#define POOL_SHORT (2 * POOL_MS)     /* reads below it share */
+#define POOL_SHORT (2 * POOL_MS)     /* reads below it share, */
+#define POOL_KEY (20 * POOL_MS)      /* so do look-ups by key: a busy machine is slow */
 #define POOL_OLD (20 * POOL_MS)      /* a pipeline whose head is older takes no more if it can */
 #define POOL_STUCK (100 * POOL_MS)   /* a dropped head may block a pipeline so long */
+#define POOL_CLEANING (50 * POOL_MS)  /* a connection that is cleaned so long may as well be lost */
 #define POOL_PATIENCE (5000 * POOL_MS) /* for cancellations and resets to be confirmed */
 #define POOL_NEVER INT64_MAX
 
@@ -89,7 +91,7 @@ void pool_end_op(struct weft_op *op, enum weft_kind kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void pool_end_lease(struct weft_lease *lease, const struct weft_error *err);
 /* Gives the connection of place (idle, or shared for a quick op of a pipelining driver) to op. */
-void pool_run(struct place *place, struct weft_op *op);
+void pool_run(struct place *place, struct weft_op *op, bool quick);
 void pool_grant(struct place *place, struct weft_lease *lease);
 void pool_flush_later(struct place *place);
 void pool_serve(struct weft_pool *p); /* gives what has become free to those who wait */
@@ -99,8 +101,8 @@ void pool_wants(struct weft_pool *p); /* keeps the loop alive while something is
 void place_set(struct place *place, enum place_state state);
 void place_open(struct weft_pool *p);
 void place_close(struct place *place);    /* at once, or as soon as it may be */
-void place_clean(struct place *place);    /* rolls back and resets as needed, then makes it idle; the
-                                              caller serves who waits */
+/* Rolls back and resets as needed, then makes it idle; the caller serves who waits. */
+void place_clean(struct place *place);
 void place_lost(struct weft_conn *c, struct weft_list *replay, const struct weft_error *err);
 void place_reset(struct weft_conn *c, bool ok);
 void place_ended(struct weft_conn *c);
@@ -110,12 +112,14 @@ void place_run_close(struct weft_hook *hook);
 struct place *place_idle(struct weft_pool *p); /* a healthy idle one, or NULL */
 
 /* pool_wait.c */
-void wait_op(struct weft_pool *p, struct weft_op *op);
+/* quick: pool_quick when it was submitted; what is learned of its plan meanwhile does not matter. */
+void wait_op(struct weft_pool *p, struct weft_op *op, bool quick);
 void wait_lease(struct weft_pool *p, struct weft_lease *lease);
 void wait_leave_op(struct weft_op *op);       /* from whichever queue */
 void wait_leave_lease(struct weft_lease *lease);
 uint32_t wait_count(const struct weft_pool *p);
-bool wait_place_op(struct weft_pool *p, struct weft_op *op); /* runs it when a connection is free */
+/* Runs it when a connection is free. */
+bool wait_place_op(struct weft_pool *p, struct weft_op *op, bool quick);
 bool wait_place_lease(struct weft_pool *p, struct weft_lease *lease);
 void wait_dispatch(struct weft_pool *p);
 void wait_fail_all(struct weft_pool *p, const struct weft_error *err, bool writers);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* One timer for everything that is due some day: deadlines of statements, waiting, idleness, lifetime,
-   attempts to connect, confirmations.
+/* One timer for everything that is due some day: deadlines of statements, waiting, idleness,
+   lifetime, attempts to connect, confirmations.
 
    Invariant: the timer is due no later than the earliest of these. It is set only when something
-   earlier comes, never because something ended; when it fires, everything is looked at and the next
-   time is found. So an operation costs one comparison. */
+   earlier comes, never because something ended; when it fires, everything is looked at and the
+   next time is found. So an operation costs one comparison. */
 #include "pool_private.h"
 
 void time_note(struct weft_pool *p, int64_t at) {
@@ -30,12 +30,13 @@ static void waited_out(struct weft_pool *p, bool writer, struct weft_error *err)
   int n = (int)p->settings->label.n;
   const char *label = p->settings->label.p;
   if (writer)
-    weft_fail(err, WEFT_POOL_TIMEOUT, "the writer's place of %.*s did not become free within %g s (%u waiting)",
-              n, label, s, p->nwriters);
+    weft_fail(err, WEFT_POOL_TIMEOUT,
+              "the writer's place of %.*s did not become free within %g s (%u waiting)", n, label,
+              s, p->nwriters);
   else
     weft_fail(err, WEFT_POOL_TIMEOUT,
-              "no connection to %.*s became free within %g s (max %u, %u leased, %u waiting)", n, label, s,
-              p->o.max, p->count[PLACE_LEASED], wait_count(p));
+              "no connection to %.*s became free within %g s (max %u, %u leased, %u waiting)", n,
+              label, s, p->o.max, p->count[PLACE_LEASED], wait_count(p));
   err->retryable = true;
 }
 
@@ -111,8 +112,8 @@ static void expire_running(struct place *place, int64_t now) {
   }
 }
 
-/* A dropped statement still blocks those behind it: nothing has come for so long, and none of the living
-   was sent before it. */
+/* A dropped statement still blocks those behind it: nothing has come for so long, and none of the
+   living was sent before it. */
 static void check_stuck(struct place *place, int64_t now) {
   struct weft_conn *c = place->conn;
   if (c->dropped == 0) {
@@ -149,7 +150,8 @@ static void look_at(struct place *place, int64_t now) {
     if (place->state == PLACE_SHARED) check_stuck(place, now);
     else if (place->state != PLACE_IDLE) place_close(place);
     break;
-  default: break;
+  default:
+    break;
   }
 }
 
@@ -183,7 +185,8 @@ static int64_t next_of_ops(const struct weft_pool *p, const struct weft_list *qu
   return at;
 }
 
-static int64_t next_of_leases(const struct weft_pool *p, const struct weft_list *queue, int64_t at) {
+static int64_t next_of_leases(const struct weft_pool *p, const struct weft_list *queue,
+                              int64_t at) {
   for (const struct weft_list *l = queue->next; l != queue; l = l->next) {
     const struct weft_lease *lease = WEFT_CONTAINER(l, struct weft_lease, link);
     if (lease->pool == p) at = sooner(at, lease_until(lease));

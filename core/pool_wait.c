@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Who gets which connection, and when another one is opened.
 
-   Invariants: each queue is in order of tickets, and tickets are handed out once, so that statements and
-   leases that want a connection alone are served in the order in which they came. Short reads (quick)
-   have a queue of their own because they do not wait behind those. When a connection could serve either,
-   the older one goes first. */
+   Invariants: each queue is in order of tickets, and tickets are handed out once, so that
+   statements and leases that want a connection alone are served in the order in which they came.
+   Short reads (quick) have a queue of their own because they do not wait behind those. When a
+   connection could serve either, the older one goes first. */
 #include "pool_private.h"
 
 static struct weft_op *first_op(struct weft_list *queue) {
@@ -12,7 +12,8 @@ static struct weft_op *first_op(struct weft_list *queue) {
 }
 
 static struct weft_lease *first_lease(struct weft_pool *p) {
-  return weft_list_empty(&p->leases) ? NULL : WEFT_CONTAINER(p->leases.next, struct weft_lease, link);
+  return weft_list_empty(&p->leases) ? NULL
+                                     : WEFT_CONTAINER(p->leases.next, struct weft_lease, link);
 }
 
 static bool pipelines(const struct weft_pool *p) { return p->driver->caps & WEFT_DRIVER_PIPELINES; }
@@ -42,15 +43,14 @@ static void insert_op(struct weft_list *queue, struct weft_op *op) {
 
 static void want_more(struct weft_pool *p);
 
-void wait_op(struct weft_pool *p, struct weft_op *op) {
-  bool quick = pool_quick(op);
+void wait_op(struct weft_pool *p, struct weft_op *op, bool quick) {
   op->state = WEFT_OP_QUEUED;
   if (op->ticket == 0) {
     op->ticket = ++*p->tickets;
     op->queued_at = weft_loop_now(p->loop);
     p->stats.waited++;
   }
-  /* The queue must be known from op alone; its plan's estimate may change while it waits. */
+  /* The queue must be known from op alone. */
   if (quick) op->flags |= WEFT_OP_SHARED, p->nquick++;
   else p->nalone++;
   insert_op(quick ? &p->quick : &p->alone, op);
@@ -128,7 +128,8 @@ static void fail_ops(struct weft_pool *p, struct weft_list *queue, const struct 
   }
 }
 
-static void fail_leases(struct weft_pool *p, struct weft_list *queue, const struct weft_error *err) {
+static void fail_leases(struct weft_pool *p, struct weft_list *queue,
+                        const struct weft_error *err) {
   struct weft_list mine;
   weft_list_init(&mine);
   for (struct weft_list *at = queue->next, *next; at != queue; at = next) {
@@ -210,14 +211,13 @@ static struct place *choose_alone(struct weft_pool *p, bool quick) {
   return quick || p->taken < most_taken(p) ? place_idle(p) : NULL;
 }
 
-static struct place *choose(struct weft_pool *p, const struct weft_op *op) {
-  bool quick = pool_quick(op);
+static struct place *choose(struct weft_pool *p, bool quick) {
   return quick && pipelines(p) ? choose_shared(p) : choose_alone(p, quick);
 }
 
-bool wait_place_op(struct weft_pool *p, struct weft_op *op) {
-  struct place *place = choose(p, op);
-  if (place) pool_run(place, op);
+bool wait_place_op(struct weft_pool *p, struct weft_op *op, bool quick) {
+  struct place *place = choose(p, quick);
+  if (place) pool_run(place, op, quick);
   return place != NULL;
 }
 
@@ -230,11 +230,12 @@ bool wait_place_lease(struct weft_pool *p, struct weft_lease *lease) {
 /* ---- serving ---- */
 
 static bool serve_op(struct weft_pool *p, struct weft_op *op) {
-  struct place *place = op ? choose(p, op) : NULL;
+  bool quick = op && (op->flags & WEFT_OP_SHARED);
+  struct place *place = op ? choose(p, quick) : NULL;
   if (!place) return false;
   unqueue_op(op);
   pool_wants(p);
-  pool_run(place, op);
+  pool_run(place, op, quick);
   return true;
 }
 
@@ -262,8 +263,8 @@ static bool serve_one(struct weft_pool *p) {
 
 /* ---- growing and draining ---- */
 
-/* Those who want a connection alone could wait for ever while short reads come and come: connections
-   that nobody else needs to share stop taking them. */
+/* Those who want a connection alone could wait for ever while short reads come and come:
+   connections that nobody else needs to share stop taking them. */
 static void drain(struct weft_pool *p, uint32_t want) {
   uint32_t draining = 0, shared = p->count[PLACE_SHARED], keep = p->o.max == 1 ? 0 : 1;
   struct weft_list *list = &p->places[PLACE_SHARED];
@@ -275,18 +276,39 @@ static void drain(struct weft_pool *p, uint32_t want) {
       struct place *place = WEFT_CONTAINER(at, struct place, link);
       if (!place->draining && (!least || load(place) < load(least))) least = place;
     }
+    if (!least) return;
     least->draining = true;
     draining++;
   }
+}
+
+/* Connections that are being rolled back or reset, which is sooner done than connecting; those for
+   whom it has taken long already are not counted. */
+static uint32_t soon_free(struct weft_pool *p) {
+  uint32_t n = 0;
+  struct weft_list *list = &p->places[PLACE_CLEANING];
+  if (p->count[PLACE_CLEANING] == 0) return 0;
+  int64_t now = weft_loop_now(p->loop);
+  for (struct weft_list *at = list->next; at != list; at = at->next) {
+    struct place *place = WEFT_CONTAINER(at, struct place, link);
+    int64_t until = place->limit_at - POOL_PATIENCE + POOL_CLEANING;
+    if (!place->limit_at || until <= now) continue;
+    time_note(p, until);
+    n++;
+  }
+  return n;
 }
 
 /* Opens what the waiting ones need, within max and not before a failed attempt may be repeated. */
 static void want_more(struct weft_pool *p) {
   uint32_t room = most_taken(p) > p->taken ? most_taken(p) - p->taken : 0;
   uint32_t alone = p->nalone + p->nleases < room ? p->nalone + p->nleases : room;
-  uint32_t want = alone + (pipelines(p) ? (p->nquick + PIPELINE_FULL - 1) / PIPELINE_FULL : p->nquick);
+  uint32_t want =
+      alone + (pipelines(p) ? (p->nquick + PIPELINE_FULL - 1) / PIPELINE_FULL : p->nquick);
   if (p->closing || want == 0) return;
-  if (p->failures > 0) {
+  uint32_t soon = soon_free(p);
+  want = want > soon ? want - soon : 0;
+  if (p->failures > 0 && want > 0) {
     if (p->retry_at > weft_loop_now(p->loop)) {
       time_note(p, p->retry_at);
       want = 0;

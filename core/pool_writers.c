@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One writer per file, whichever pool it belongs to: who wants to write takes the file's place before a
-   connection, first come first served. A waiter that gets the place goes on in its own pool. */
+/* One writer per file, whichever pool it belongs to: who wants to write takes the file's place
+   before a connection, first come first served. A waiter that gets the place goes on in its own
+   pool. */
 #include <stdlib.h>
 
 #include "pool_private.h"
@@ -47,8 +48,12 @@ struct file *writers_file(struct weft_writers *w, struct weft_slice key) {
   return f;
 }
 
-struct weft_list *writers_ops(struct weft_pool *p) { return &p->file->ops; }
-struct weft_list *writers_leases(struct weft_pool *p) { return &p->file->leases; }
+struct weft_list *writers_ops(struct weft_pool *p) {
+  return &p->file->ops;
+}
+struct weft_list *writers_leases(struct weft_pool *p) {
+  return &p->file->leases;
+}
 
 static bool take(struct file *f) {
   if (f->taken || !weft_list_empty(&f->ops) || !weft_list_empty(&f->leases)) return false;
@@ -86,8 +91,8 @@ bool writers_take_lease(struct weft_pool *p, struct weft_lease *lease) {
 static void grant(struct file *f) {
   struct weft_op *op = WEFT_CONTAINER(f->ops.next, struct weft_op, link);
   struct weft_lease *lease = WEFT_CONTAINER(f->leases.next, struct weft_lease, link);
-  bool op_first = !weft_list_empty(&f->ops) &&
-                  (weft_list_empty(&f->leases) || op->ticket < lease->ticket);
+  bool op_first =
+      !weft_list_empty(&f->ops) && (weft_list_empty(&f->leases) || op->ticket < lease->ticket);
   f->taken = true;
   if (op_first) {
     weft_list_remove(&op->link);

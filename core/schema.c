@@ -106,6 +106,7 @@ static int apply_model(const struct weft_relation *r, struct weft_table_column *
   for (uint32_t i = 0; i < n; i++) {
     if (c[i].type.type == WEFT_DECIMAL && !c[i].as) c[i].as = r->o.decimals;
     if (c[i].type.type == WEFT_TIMESTAMP) c[i].type.zone_utc = r->o.zone_utc;
+    c[i].type.clock = c[i].as == WEFT_AS_EPOCH ? 1 : c[i].as == WEFT_AS_US ? 1000000 : 0;
   }
   for (uint32_t i = 0; i < n && r->o.nkey; i++) c[i].key = 0;
   for (uint32_t i = 0; i < r->o.nkey; i++) {
@@ -124,7 +125,7 @@ static bool same_column(const struct weft_table_column *a, const struct weft_tab
          a->unique == b->unique && a->lazy == b->lazy && a->as == b->as && x->type == y->type &&
          x->elem == y->elem && x->size == y->size && x->oid == y->oid &&
          x->elem_oid == y->elem_oid && x->precision == y->precision && x->scale == y->scale &&
-         x->zone_utc == y->zone_utc;
+         x->zone_utc == y->zone_utc && x->clock == y->clock;
 }
 
 static bool same_table(const struct weft_table *a, const struct weft_table *b) {

@@ -4,14 +4,14 @@
 
    Invariants:
    - Only tx->current may use the connection; the next call of the queue becomes current when it
-   left.
+     left.
    - Control statements go in front of the current statement: together with it where the driver
      pipelines (it lets a statement fail with its BEGIN), else each after the answer to the one
-   before, because a statement whose BEGIN failed would run by itself.
+     before, because a statement whose BEGIN failed would run by itself.
    - doom.kind is set as long as no statement can succeed: for ever when the connection is lost or
-   BEGIN failed, until the rollback to a savepoint when the database waits for one.
+     BEGIN failed, until the rollback to a savepoint when the database waits for one.
    - The lease is given back once, when the transaction ended and every control statement was
-   answered. */
+     answered. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -17,8 +17,8 @@ local function camel(name) return (("_" .. name):gsub("_(%l)", string.upper)) en
 local tables = {
   album = { "album_id", "title", "artist_id" },
   artist = { "artist_id", "name" },
-  customer = { "customer_id", "first_name", "last_name", "company", "address", "city", "state", "country", "postal_code",
-    "phone", "fax", "email", "support_rep_id" },
+  customer = { "customer_id", "first_name", "last_name", "company", "address", "city", "state", "country",
+    "postal_code", "phone", "fax", "email", "support_rep_id" },
   employee = { "employee_id", "last_name", "first_name", "title", "reports_to", "birth_date", "hire_date", "address",
     "city", "state", "country", "postal_code", "phone", "fax", "email" },
   genre = { "genre_id", "name" },
@@ -28,7 +28,8 @@ local tables = {
   media_type = { "media_type_id", "name" },
   playlist = { "playlist_id", "name" },
   playlist_track = { "playlist_id", "track_id" },
-  track = { "track_id", "name", "album_id", "media_type_id", "genre_id", "composer", "milliseconds", "bytes", "unit_price" },
+  track = { "track_id", "name", "album_id", "media_type_id", "genre_id", "composer", "milliseconds", "bytes",
+    "unit_price" },
 }
 local names = {}
 for name in pairs(tables) do names[#names + 1] = name end
@@ -61,7 +62,9 @@ local facts = {
     end },
   { "a list", "customer_id country", [[select customer_id, country from customer
       where country in ('Brazil', 'Portugal', 'Nowhere') order by customer_id]],
-    function(m, n) return m.Customer:where(n "country", "in", { "Brazil", "Portugal", "Nowhere" }):order(n "customer_id") end },
+    function(m, n)
+      return m.Customer:where(n "country", "in", { "Brazil", "Portugal", "Nowhere" }):order(n "customer_id")
+    end },
   { "IS NULL and not equal", "customer_id", [[select customer_id from customer where company is null
       and country <> 'USA' order by customer_id]],
     function(m, n)
@@ -70,23 +73,27 @@ local facts = {
   { "any_of, all_of and negate", "track_id", [[select track_id from track where (genre_id = 2 or (composer is null
       and bytes < 4000000)) and not (media_type_id = 1 and milliseconds >= 250000) order by track_id]],
     function(m, n)
-      return m.Track:where(weft.any_of { { [n "genre_id"] = 2 }, weft.all_of { { n "composer", "is_null" }, { n "bytes", "<", 4000000 } } })
-        :where(weft.negate { { n "media_type_id", "=", 1 }, { n "milliseconds", ">=", 250000 } }):order(n "track_id")
+      local unknown = weft.all_of { { n "composer", "is_null" }, { n "bytes", "<", 4000000 } }
+      return m.Track:where(weft.any_of { { [n "genre_id"] = 2 }, unknown })
+        :where(weft.negate { { n "media_type_id", "=", 1 }, { n "milliseconds", ">=", 250000 } })
+        :order(n "track_id")
     end },
   { "between", "invoice_id total", [[select invoice_id, total from invoice where total between 5 and 8.91
       order by invoice_id]],
     function(m, n) return m.Invoice:where(n "total", "between", { 5, weft.decimal "8.91" }):order(n "invoice_id") end },
   { "ilike", "track_id name", "select track_id, name from track where lower(name) like '%love%' order by track_id",
     function(m, n) return m.Track:where(n "name", "ilike", "%LoVe%"):order(n "track_id") end },
-  { "begins_with", "artist_id name", "select artist_id, name from artist where substr(name, 1, 2) = 'Th' order by artist_id",
+  { "begins_with", "artist_id name", [[select artist_id, name from artist where substr(name, 1, 2) = 'Th'
+      order by artist_id]],
     function(m, n) return m.Artist:where(n "name", "begins_with", "Th"):order(n "artist_id") end },
   { "contains beyond ASCII", "track_id name", [[select track_id, name from track
       where replace(name, 'ã', '') <> name order by track_id]],
     function(m, n) return m.Track:where(n "name", "contains", "ã"):order(n "track_id") end },
-  { "a condition in SQL", "invoice_line_id", [[select invoice_line_id from invoice_line where quantity * unit_price > 1.5
-      order by invoice_line_id]],
+  { "a condition in SQL", "invoice_line_id", [[select invoice_line_id from invoice_line
+      where quantity * unit_price > 1.5 order by invoice_line_id]],
     function(m, n)
-      return m.InvoiceLine:where(weft.raw("quantity * " .. n "unit_price" .. " > ?", weft.decimal "1.5")):order(n "invoice_line_id")
+      return m.InvoiceLine:where(weft.raw("quantity * " .. n "unit_price" .. " > ?", weft.decimal "1.5"))
+        :order(n "invoice_line_id")
     end },
   { "order by text, descending, a part", "customer_id last_name country", [[select customer_id, last_name, country
       from customer order by country desc, last_name limit 12 offset 7]],
@@ -94,7 +101,8 @@ local facts = {
   { "nulls first", "track_id composer", [[select track_id, composer from track where album_id in (1, 2, 3, 4, 200)
       order by case when composer is null then 0 else 1 end, composer, track_id]],
     function(m, n)
-      return m.Track:where { [n "album_id"] = { 1, 2, 3, 4, 200 } }:order(n "composer", "asc", "nulls first"):order(n "track_id")
+      return m.Track:where { [n "album_id"] = { 1, 2, 3, 4, 200 } }:order(n "composer", "asc", "nulls first")
+        :order(n "track_id")
     end },
   { "nulls last", "customer_id company", [[select customer_id, company from customer
       order by case when company is null then 1 else 0 end, company desc, customer_id]],
@@ -110,7 +118,8 @@ local facts = {
   { "having", "customer_id spent average", [[select customer_id, sum(total), avg(total) from invoice
       group by customer_id having sum(total) > 40 order by customer_id]],
     function(m, n)
-      return m.Invoice:group(n "customer_id"):select { n "customer_id", spent = weft.sum(n "total"), average = weft.avg(n "total") }
+      return m.Invoice:group(n "customer_id")
+        :select { n "customer_id", spent = weft.sum(n "total"), average = weft.avg(n "total") }
         :having("spent", ">", 40):order(n "customer_id")
     end },
   { "distinct values counted", "album_id composers", [[select album_id, count(distinct composer) from track
@@ -130,7 +139,8 @@ local values = {
   { "sum", "select sum(total) from invoice", function(m, n) return m.Invoice:sum(n "total") end },
   { "avg", "select avg(total) from invoice", function(m, n) return m.Invoice:avg(n "total") end },
   { "min of text", "select min(name) from track", function(m, n) return m.Track:min(n "name") end },
-  { "max of a time", "select max(invoice_date) from invoice", function(m, n) return m.Invoice:max(n "invoice_date") end },
+  { "max of a time", "select max(invoice_date) from invoice",
+    function(m, n) return m.Invoice:max(n "invoice_date") end },
   { "sum of nothing", "select sum(total) from invoice where invoice_id < 0",
     function(m, n) return m.Invoice:where(n "invoice_id", "<", 0):sum(n "total") end },
 }
@@ -267,18 +277,19 @@ local function suite()
   it("walks all tracks page by page, forwards and back", function()
     local all = {}
     for i, side in ipairs(sides) do
-      local query = side.m.Track:select(side.n "track_id", side.n "composer"):order(side.n "composer", "desc", "nulls last")
-      local seen, pages, after, last = {}, 0, nil, nil
+      local query = side.m.Track:select(side.n "track_id", side.n "composer")
+        :order(side.n "composer", "desc", "nulls last")
+      local seen, pages, after, previous = {}, 0
       repeat
         local page = query:page { size = 500, after = after }
-        pages, after, last = pages + 1, page.next, page
+        pages, after, previous = pages + 1, page.next, page.previous
         for _, row in ipairs(page.rows) do seen[#seen + 1] = row[side.n "track_id"] end
       until not after
       assert.equal(8, pages)
       local whole = query:order(side.n "track_id"):pluck(side.n "track_id")
       whole.n = nil
       assert_same(whole, seen)
-      local before = query:page { size = 500, before = last.previous }
+      local before = query:page { size = 500, before = previous }
       assert.equal(seen[3001], before.rows[1][side.n "track_id"])
       all[i] = seen
     end

@@ -58,7 +58,8 @@ local function loaded()
   return table.concat(list, " ")
 end
 local function equal(expected, got, what)
-  if expected ~= got then error(("%s: expected\n%s\ngot\n%s"):format(what or "?", tostring(expected), tostring(got)), 2) end
+  if expected == got then return end
+  error(("%s: expected\n%s\ngot\n%s"):format(what or "?", tostring(expected), tostring(got)), 2)
 end
 local clients = { "libpq", "libcurl", "libcrypto", "libssl", "libmysqlclient", "libmariadb" }
 ]]
@@ -139,7 +140,7 @@ describe("a cold start of", function()
     it(host.name .. " touches neither disk nor database for a proxy", function()
       run(host, [[
         local weft = require "weft"
-        weft.configure { databases = { shop = "sqlite:" .. folder .. "/no/such/folder/x.db" }, models = folder .. "/models" }
+        weft.configure { models = folder .. "/models", databases = { shop = "sqlite:" .. folder .. "/no/folder/x.db" } }
         weft.models "shop" -- its file is loaded
         weft.configure { databases = { other = "sqlite:" .. folder .. "/no/such/folder/y.db" } }
         local opened, real_open, real_loadfile = 0, io.open, loadfile

@@ -23,7 +23,7 @@ describe("the shop", function()
 
   teardown(function() shell.run("rm -rf " .. quote(folder)) end)
 
-  ---@return boolean ok, string out what it printed, status in the last line
+  ---@return boolean ok, string out what it printed
   local function run(arguments, environment)
     return shell.run(("cd / && env NO_COLOR=1 %s %s run %s %s"):format(environment or "", program,
       quote(folder .. "/demo.lua"), arguments or ""))
@@ -31,14 +31,16 @@ describe("the shop", function()
 
   ---The JSON text between the service's heading and the statements.
   local function json_of(out)
-    local text = out:match "\nproduct_detail\n(.-)\n\n%d+ statements" or out:match "^product_detail\n(.-)\n\n%d+ statements"
+    local text = ("\n" .. out):match "\nproduct_detail\n(.-)\n\n%d+ statements"
     assert.is_string(text, out)
     return text
   end
 
   local function stamps()
     local list = {}
-    for _, file in ipairs(files) do list[#list + 1] = shell.must("stat -c '%s %y' " .. quote(folder .. "/var/" .. file)) end
+    for _, file in ipairs(files) do
+      list[#list + 1] = shell.must("stat -c '%s %y' " .. quote(folder .. "/var/" .. file))
+    end
     return table.concat(list)
   end
 

@@ -105,6 +105,16 @@ backends.each(function(backend)
       assert.is_nil(row.z)
     end)
 
+    it("may be one of many, and long", function()
+      local marks, values = {}, {}
+      for i = 1, 200 do
+        marks[i] = (postgres and "?::text as c%d" or "? as c%d"):format(i)
+        values[i] = (("%d."):format(i)):rep(i * 20)
+      end
+      local row = db:rows("select " .. table.concat(marks, ", "), table.unpack(values))[1]
+      assert.same(values, row)
+    end)
+
     it("takes a table as JSON", function()
       db:execute("update t set attrs = ? where id = 1", { list = { 1, 2 } })
       assert.equal(2, db:query("select attrs from t where id = 1")[1].attrs.list[2])

@@ -186,7 +186,11 @@ static int l_stats(lua_State *L) {
 /* Closing twice is fine; what runs may end within a second. */
 static int l_close(lua_State *L) {
   struct lua_db *d = lua_touserdata(L, 1);
-  struct weft_db *db = d ? d->db : NULL;
+  struct weft_lua *w = weft_lua_self(L);
+  if (lua_type(L, 1) != LUA_TUSERDATA || !weft_lua_is(L, w, 1, SLOT_MT_DB))
+    return weft_lua_usage(L, w, "a database is expected, got %s (use db:close(), with a colon)",
+                          luaL_typename(L, 1));
+  struct weft_db *db = d->db;
   if (!db) return 0;
   d->db = NULL;
   weft_db_close(db, 1000000000);

@@ -110,7 +110,10 @@ static int l_round(lua_State *L) { /* :round(scale), half away from zero */
   struct weft_lua *w = weft_lua_self(L);
   struct weft_decimal r;
   bool exact;
-  if (weft_decimal_round(self(L), (int)luaL_optinteger(L, 2, 0), &r, &exact))
+  int whole = lua_isnoneornil(L, 2);
+  lua_Integer scale = whole ? 0 : lua_tointegerx(L, 2, &whole);
+  if (!whole || scale < 0 || scale > WEFT_DECIMAL_DIGITS ||
+      weft_decimal_round(self(L), (int)scale, &r, &exact))
     return weft_lua_usage(L, w, "a decimal has a scale of 0 to %d", WEFT_DECIMAL_DIGITS);
   weft_lua_push_decimal(L, w, &r);
   return 1;

@@ -296,7 +296,7 @@ static int l_encode(lua_State *L) {
   struct weft_lua *w = weft_lua_self(L);
   struct weft_error err;
   struct weft_buf b;
-  luaL_checkany(L, 1);
+  if (lua_isnone(L, 1)) return weft_lua_usage(L, w, "encode takes a value");
   weft_buf_init(&b);
   if (weft_lua_encode(L, w, 1, &b, &err)) {
     weft_buf_release(&b);

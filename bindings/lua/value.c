@@ -159,13 +159,14 @@ static int mark(lua_State *L, int slot) { /* the table on top becomes one */
 }
 
 static int l_array(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
+  if (!lua_istable(L, 1))
+    return weft_lua_usage(L, weft_lua_self(L), "array takes a list, got %s", luaL_typename(L, 1));
   lua_settop(L, 1);
   return mark(L, SLOT_MT_ARRAY);
 }
 
 static int l_json(lua_State *L) {
-  luaL_checkany(L, 1);
+  if (lua_isnone(L, 1)) return weft_lua_usage(L, weft_lua_self(L), "json takes a value");
   lua_settop(L, 1);
   lua_createtable(L, 1, 0);
   lua_insert(L, 1);

@@ -69,7 +69,8 @@ static void answer(struct fake_conn *c) {
 static void answer_due(struct fake_conn *c) {
   if (c->busy) return;
   c->busy = true;
-  for (struct reply *r; (r = first(c)) && r->sent && r->due <= weft_loop_now(c->base.loop);) answer(c);
+  for (struct reply *r; (r = first(c)) && r->sent && r->due <= weft_loop_now(c->base.loop);)
+    answer(c);
   c->busy = false;
   struct reply *r = first(c);
   if (r && r->sent && c->fake->eager) weft_timer_start(c->timer, r->due);
@@ -118,7 +119,8 @@ static void abort_op(struct weft_conn *base, struct weft_op *op, enum weft_kind 
   struct weft_error err;
   struct reply *r = NULL;
   for (struct weft_list *at = c->replies.next; at != &c->replies; at = at->next)
-    if (WEFT_CONTAINER(at, struct reply, link)->op == op) r = WEFT_CONTAINER(at, struct reply, link);
+    if (WEFT_CONTAINER(at, struct reply, link)->op == op)
+      r = WEFT_CONTAINER(at, struct reply, link);
   weft_conn_fail(base, &err, why, "given up");
   if (!r->sent) {
     weft_list_remove(&r->link);
@@ -199,9 +201,20 @@ struct weft_fake *weft_fake_new(struct weft_loop *l, uint32_t caps) {
   struct weft_fake *f = weft_zalloc(sizeof *f);
   f->loop = l;
   f->refusal = WEFT_CONNECT;
-  f->driver = (struct weft_driver){WEFT_DRIVER_ABI, "fake", &weft_dialect_sqlite, caps, configure,
-                                   max_connections, writer_key, open_conn, submit, flush,
-                                   abort_op, reset, close_conn, alive};
+  f->driver = (struct weft_driver){WEFT_DRIVER_ABI,
+                                   "fake",
+                                   &weft_dialect_sqlite,
+                                   caps,
+                                   configure,
+                                   max_connections,
+                                   writer_key,
+                                   open_conn,
+                                   submit,
+                                   flush,
+                                   abort_op,
+                                   reset,
+                                   close_conn,
+                                   alive};
   f->settings.driver = &f->driver;
   f->settings.data = f;
   f->settings.label = WEFT_LIT("fake://somewhere");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A database that does what a spec tells it. Nothing happens at the fake server by itself unless `eager`
-   is set: openings, answers and confirmations of cancelled statements wait for the calls below, so that a
-   spec decides every interleaving. With eager, all of them come in the same turn (or at once where
-   the capabilities are those of SQLite: a short read ends inside submit). */
+/* A database that does what a spec tells it. Nothing happens at the fake server by itself unless
+   `eager` is set: openings, answers and confirmations of cancelled statements wait for the calls
+   below, so that a spec decides every interleaving. With eager, all of them come in the same turn
+   (or at once where the capabilities are those of SQLite: a short read ends inside submit). */
 #ifndef WEFT_FAKE_H
 #define WEFT_FAKE_H
 
@@ -22,7 +22,8 @@ struct weft_fake {
   uint32_t limit;      /* what max_connections says */
   const char *writer;  /* what writer_key says */
   /* Called for each answer; may fill *rows (else there is none) or fail. NULL: an empty result. */
-  int (*answer)(void *ud, const struct weft_op *op, struct weft_rows **rows, struct weft_error *err);
+  int (*answer)(void *ud, const struct weft_op *op, struct weft_rows **rows,
+                struct weft_error *err);
   void *ud;
   struct weft_list conns; /* struct weft_conn.link is the pool's; see weft_fake_conn */
   uint32_t open, opening, most, opened, refused, closed; /* connections; most: open at one time */
@@ -36,7 +37,8 @@ void weft_fake_free(struct weft_fake *f);
 bool weft_fake_open(struct weft_fake *f);
 /* The i-th open connection in order of opening, or NULL. */
 struct weft_conn *weft_fake_conn(struct weft_fake *f, uint32_t i);
-/* Answers the oldest sent statement of c (a dropped one too; an aborted one confirms); false: none. */
+/* Answers the oldest sent statement of c (a dropped one too; an aborted one confirms); false:
+   none. */
 bool weft_fake_answer(struct weft_conn *c);
 /* Answers everything that was sent on all connections, until nothing is left. */
 void weft_fake_answer_all(struct weft_fake *f);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The PostgreSQL driver: its vtable and the life of a connection. See postgres.h for the map.
 
-   A lost connection keeps its memory until close: libpq's buffers and socket stay, nothing is watched. */
+   A lost connection keeps its memory until close: libpq's buffers and socket stay, nothing is
+   watched. */
 #include "postgres.h"
 
 #include <stdlib.h>
@@ -17,6 +18,7 @@ struct weft_pg_conn *weft_pg_new(struct weft_loop *l, const struct weft_settings
   struct weft_pg_conn *c = weft_zalloc(sizeof *c);
   weft_conn_init(&c->base, &driver, l, s, owner, on_open);
   c->set = s->data;
+  c->pooled = !c->set->prepare;
   c->nonce = (uint32_t)weft_clock_random();
   weft_list_init(&c->failed.link);
   weft_list_init(&c->flights);
@@ -84,8 +86,9 @@ void weft_pg_look_at_session(struct weft_pg_conn *c) {
   c->settling = other;
 }
 
-static struct weft_conn *open_connection(struct weft_loop *l, const struct weft_settings *s, void *owner,
-                                         void (*on_open)(struct weft_conn *, const struct weft_error *)) {
+static struct weft_conn *
+open_connection(struct weft_loop *l, const struct weft_settings *s, void *owner,
+                void (*on_open)(struct weft_conn *, const struct weft_error *)) {
   struct weft_pg_conn *c = weft_pg_new(l, s, owner, on_open);
   weft_pg_connect(c);
   return &c->base;
@@ -128,4 +131,6 @@ static const struct weft_driver driver = {
     .close = close_connection,
 };
 
-const struct weft_driver *weft_driver_postgres(void) { return &driver; }
+const struct weft_driver *weft_driver_postgres(void) {
+  return &driver;
+}

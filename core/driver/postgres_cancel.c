@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Giving operations up. On a shared connection the starter hears at once and the answer is dropped when
-   it comes, for a cancel request would hit whichever statement is running. On an exclusive one the
-   server is asked to stop, once the operation is the one that runs; it ends when its answer is here and
-   the request's connection is closed, because only then no later statement can be hit. The pool's
-   patience bounds that wait.
+/* Giving operations up. On a shared connection the starter hears at once and the answer is dropped
+   when it comes, for a cancel request would hit whichever statement is running. On an exclusive one
+   the server is asked to stop, once the operation is the one that runs; it ends when its answer is
+   here and the request's connection is closed, because only then no later statement can be hit. The
+   pool's patience bounds that wait.
 
-   PQcancel blocks, therefore it runs on the thread pool; it has its own copy of what it needs, so that
-   the connection may go meanwhile. */
+   PQcancel blocks, therefore it runs on the thread pool; it has its own copy of what it needs, so
+   that the connection may go meanwhile. */
 #include <stdlib.h>
 
 #include "postgres.h"
@@ -74,12 +74,14 @@ void weft_pg_cancel_detach(struct weft_pg_conn *c) {
 }
 
 static struct weft_pg_flight *next_flight(struct weft_pg_conn *c, struct weft_pg_flight *f) {
-  return f->link.next == &c->flights ? NULL : WEFT_CONTAINER(f->link.next, struct weft_pg_flight, link);
+  return f->link.next == &c->flights ? NULL
+                                     : WEFT_CONTAINER(f->link.next, struct weft_pg_flight, link);
 }
 
 void weft_pg_maybe_cancel(struct weft_pg_conn *c) {
   struct weft_pg_flight *f = weft_pg_current(c);
-  /* The answer to BEGIN stays in the server's buffer until the statement that came with it has ended. */
+  /* The answer to BEGIN stays in the server's buffer until the statement that came with it has
+   * ended. */
   while (f && !f->why && !f->sync) f = next_flight(c, f);
   if (!f || !f->why || c->cancel || c->lost) return;
   if (c->events & WEFT_WRITABLE) return; /* it is not even sent; asked again when it is */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Settings: each name of Weft's, what libpq calls it, and whether its value makes sense. What is not
-   given is left to libpq (PGPASSWORD, PGSSLMODE, the password file ...), except that nothing may block
-   or need a round trip of its own.
+/* Settings: each name of Weft's, what libpq calls it, and whether its value makes sense. What is
+   not given is left to libpq (PGPASSWORD, PGSSLMODE, the password file ...), except that nothing
+   may block or need a round trip of its own.
 
    PgBouncer refuses startup parameters that it does not know, so only client_encoding and
    application_name are always sent; search_path and options travel as `options` when given. */
@@ -53,8 +53,8 @@ static int unknown(struct weft_error *err, const char *what, const char *word, s
   size_t len;
   const char *near = weft_nearest(word, strlen(word), n, name, NULL, &len);
   if (near)
-    return weft_fail(err, WEFT_USAGE, "unknown %s '%.80s' for PostgreSQL; did you mean '%.*s'?", what, word,
-                     (int)len, near);
+    return weft_fail(err, WEFT_USAGE, "unknown %s '%.80s' for PostgreSQL; did you mean '%.*s'?",
+                     what, word, (int)len, near);
   return weft_fail(err, WEFT_USAGE, "unknown %s '%.80s' for PostgreSQL", what, word);
 }
 
@@ -84,7 +84,8 @@ static int check(const char *name, const char *value, struct weft_error *err) {
 }
 
 static int read_prepare(const char *value, bool *out, struct weft_error *err) {
-  static const char *const yes[] = {"true", "1", "on", "yes"}, *const no[] = {"false", "0", "off", "no"};
+  static const char *const yes[] = {"true", "1", "on", "yes"}, *const no[] = {"false", "0", "off",
+                                                                              "no"};
   for (int i = 0; i < 4; i++) {
     if (strcmp(value, yes[i]) == 0) return *out = true, 0;
     if (strcmp(value, no[i]) == 0) return *out = false, 0;
@@ -100,7 +101,8 @@ static int read_timeout(const char *value, int64_t *out, struct weft_error *err)
   return 0;
 }
 
-/* An absolute path or an abstract name is a socket (its folder, in fact); anything else is looked up. */
+/* An absolute path or an abstract name is a socket (its folder, in fact); anything else is looked
+ * up. */
 static int read_host(struct weft_settings *s, struct weft_pg_settings *pg, struct weft_error *err) {
   const char *host = get(s, "host"), *socket = get(s, "socket");
   if (host && socket) return weft_fail(err, WEFT_USAGE, "host and socket cannot both be given");
@@ -154,7 +156,8 @@ int weft_pg_configure(struct weft_settings *s, struct weft_error *err) {
     set(pg, options[i].keyword, value);
   }
   if ((value = get(s, "prepare")) && read_prepare(value, &pg->prepare, err) != 0) return -1;
-  if ((value = get(s, "connect_timeout")) && read_timeout(value, &pg->timeout_ns, err) != 0) return -1;
+  if ((value = get(s, "connect_timeout")) && read_timeout(value, &pg->timeout_ns, err) != 0)
+    return -1;
   if (!weft_setting(s, "application_name")) set(pg, "application_name", "weft");
   add_options(s, pg);
   set(pg, "client_encoding", "UTF8");

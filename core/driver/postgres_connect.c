@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Connecting: the name is looked up off the loop, then libpq connects to one address after the other
-   without blocking. host stays beside hostaddr, because that is what a certificate is checked against.
+/* Connecting: the name is looked up off the loop, then libpq connects to one address after the
+   other without blocking. host stays beside hostaddr, because that is what a certificate is checked
+   against.
 
-   libpq may close and open sockets in any call of PQconnectPoll, therefore the watch never lives across
-   one. A failure is told from the loop, so that open never frees what its caller is about to get. */
+   libpq may close and open sockets in any call of PQconnectPoll, therefore the watch never lives
+   across one. A failure is told from the loop, so that open never frees what its caller is about to
+   get. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 
@@ -135,7 +137,8 @@ static void start(struct weft_pg_conn *c) {
   else failed(c);
 }
 
-static void resolved(void *ud, const char *const *addresses, size_t n, const struct weft_error *err) {
+static void resolved(void *ud, const char *const *addresses, size_t n,
+                     const struct weft_error *err) {
   struct weft_pg_conn *c = ud;
   c->resolve = NULL;
   if (err) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Parameters. A slot that knows its type is sent with that type's oid, in binary where the form is
    fixed and in text otherwise; a slot that does not is text with oid 0, so that the server infers.
-   Text in text format ends at a zero byte in libpq, so that one inside is refused here rather than cut.
+   Text in text format ends at a zero byte in libpq, so that one inside is refused here rather than
+   cut.
 
    Values are gathered in one buffer which may move: places in it are offsets until the end. */
 #include <arpa/inet.h>
@@ -122,13 +123,20 @@ static bool put_moment(struct weft_buf *b, int64_t us) {
 
 static bool put_int(struct weft_buf *b, uint32_t oid, int64_t i) {
   switch (oid) {
-    case PG_INT2: return i >= INT16_MIN && i <= INT16_MAX ? put16(b, i), true : false;
-    case PG_INT4: return i >= INT32_MIN && i <= INT32_MAX ? put32(b, i), true : false;
-    case PG_INT8: return put64(b, i), true;
-    case PG_OID: return i >= 0 && i <= UINT32_MAX ? put32(b, i), true : false;
-    case PG_FLOAT4: return put_float(b, (double)i, true);
-    case PG_FLOAT8: return put_float(b, (double)i, false);
-    default: return false;
+  case PG_INT2:
+    return i >= INT16_MIN && i <= INT16_MAX ? put16(b, i), true : false;
+  case PG_INT4:
+    return i >= INT32_MIN && i <= INT32_MAX ? put32(b, i), true : false;
+  case PG_INT8:
+    return put64(b, i), true;
+  case PG_OID:
+    return i >= 0 && i <= UINT32_MAX ? put32(b, i), true : false;
+  case PG_FLOAT4:
+    return put_float(b, (double)i, true);
+  case PG_FLOAT8:
+    return put_float(b, (double)i, false);
+  default:
+    return false;
   }
 }
 
@@ -142,16 +150,23 @@ static bool text_is_binary(uint32_t oid, uint8_t type) {
 /* false: this value has no binary form for that oid; nothing was written then. */
 static bool put_binary(struct weft_buf *b, uint32_t oid, struct weft_value v) {
   switch (v.type) {
-    case WEFT_INT: return put_int(b, oid, v.u.i);
-    case WEFT_BOOL: return oid == PG_BOOL ? weft_buf_char(b, v.u.i != 0), true : false;
-    case WEFT_FLOAT:
-      if (oid != PG_FLOAT4 && oid != PG_FLOAT8) return false;
-      return put_float(b, v.u.f, oid == PG_FLOAT4);
-    case WEFT_DATE: return oid == PG_DATE && put_date(b, v.u.i);
-    case WEFT_TIME: return oid == PG_TIME ? put64(b, v.u.i), true : false;
-    case WEFT_TIMESTAMP: return oid == PG_TIMESTAMP && put_moment(b, v.u.i);
-    case WEFT_TIMESTAMPTZ: return oid == PG_TIMESTAMPTZ && put_moment(b, v.u.i);
-    default: break;
+  case WEFT_INT:
+    return put_int(b, oid, v.u.i);
+  case WEFT_BOOL:
+    return oid == PG_BOOL ? weft_buf_char(b, v.u.i != 0), true : false;
+  case WEFT_FLOAT:
+    if (oid != PG_FLOAT4 && oid != PG_FLOAT8) return false;
+    return put_float(b, v.u.f, oid == PG_FLOAT4);
+  case WEFT_DATE:
+    return oid == PG_DATE && put_date(b, v.u.i);
+  case WEFT_TIME:
+    return oid == PG_TIME ? put64(b, v.u.i), true : false;
+  case WEFT_TIMESTAMP:
+    return oid == PG_TIMESTAMP && put_moment(b, v.u.i);
+  case WEFT_TIMESTAMPTZ:
+    return oid == PG_TIMESTAMPTZ && put_moment(b, v.u.i);
+  default:
+    break;
   }
   if (oid == PG_UUID && (v.type == WEFT_UUID || v.type == WEFT_TEXT)) return put_uuid(b, v);
   if (!text_is_binary(oid, v.type)) return false;
@@ -165,7 +180,8 @@ static bool put_elements(struct weft_buf *b, uint32_t oid, const struct weft_arr
   for (uint32_t i = 0; i < a->n; i++) {
     struct weft_value v = a->v[i];
     if (ndims > 1) {
-      if (v.type != WEFT_ARRAY || !put_elements(b, oid, v.u.array, dims + 1, ndims - 1)) return false;
+      if (v.type != WEFT_ARRAY || !put_elements(b, oid, v.u.array, dims + 1, ndims - 1))
+        return false;
     } else if (v.type == WEFT_NULL) {
       put32(b, -1);
     } else {
@@ -238,18 +254,33 @@ static void put_literal(struct weft_buf *b, const struct weft_array *a);
 static void put_text(struct weft_buf *b, struct weft_value v) {
   char text[WEFT_DECIMAL_TEXT];
   switch (v.type) {
-    case WEFT_BOOL: weft_buf_char(b, v.u.i ? 't' : 'f'); break;
-    case WEFT_INT: weft_buf_int(b, v.u.i); break;
-    case WEFT_FLOAT: put_float_text(b, v.u.f); break;
-    case WEFT_DECIMAL: weft_buf_add(b, text, weft_decimal_text(text, v.u.dec)); break;
-    case WEFT_BYTES: put_hex(b, v); break;
-    case WEFT_DATE:
-    case WEFT_TIME:
-    case WEFT_TIMESTAMP:
-    case WEFT_TIMESTAMPTZ: put_time(b, v); break;
-    case WEFT_ARRAY:
-    case WEFT_LIST: put_literal(b, v.u.array); break;
-    default: weft_buf_add(b, v.u.s, v.n);
+  case WEFT_BOOL:
+    weft_buf_char(b, v.u.i ? 't' : 'f');
+    break;
+  case WEFT_INT:
+    weft_buf_int(b, v.u.i);
+    break;
+  case WEFT_FLOAT:
+    put_float_text(b, v.u.f);
+    break;
+  case WEFT_DECIMAL:
+    weft_buf_add(b, text, weft_decimal_text(text, v.u.dec));
+    break;
+  case WEFT_BYTES:
+    put_hex(b, v);
+    break;
+  case WEFT_DATE:
+  case WEFT_TIME:
+  case WEFT_TIMESTAMP:
+  case WEFT_TIMESTAMPTZ:
+    put_time(b, v);
+    break;
+  case WEFT_ARRAY:
+  case WEFT_LIST:
+    put_literal(b, v.u.array);
+    break;
+  default:
+    weft_buf_add(b, v.u.s, v.n);
   }
 }
 
@@ -302,9 +333,11 @@ static uint64_t size_of(struct weft_value v) {
 }
 
 /* ---- one parameter ---- */
-static int encode_text(struct weft_pg_params *e, int i, struct weft_value v, struct weft_error *err) {
+static int encode_text(struct weft_pg_params *e, int i, struct weft_value v,
+                       struct weft_error *err) {
   if (has_zero(v))
-    return weft_fail(err, WEFT_TYPE, "parameter %d: text cannot hold a zero byte on PostgreSQL", i + 1);
+    return weft_fail(err, WEFT_TYPE, "parameter %d: text cannot hold a zero byte on PostgreSQL",
+                     i + 1);
   e->offsets[i] = (uint32_t)e->bytes.n;
   put_text(&e->bytes, v);
   weft_buf_char(&e->bytes, 0);
@@ -337,9 +370,12 @@ static bool encode_binary(struct weft_pg_params *e, int i, const struct weft_col
 /* A list stands for an array of the column's type. */
 static uint32_t type_of(const struct weft_slot *slot) {
   switch (slot->form) {
-    case WEFT_SLOT_ARRAY: return weft_pg_array_oid(slot->type.oid);
-    case WEFT_SLOT_ARRAY_TEXT: return weft_pg_array_oid(PG_TEXT);
-    default: return slot->type.oid;
+  case WEFT_SLOT_ARRAY:
+    return weft_pg_array_oid(slot->type.oid);
+  case WEFT_SLOT_ARRAY_TEXT:
+    return weft_pg_array_oid(PG_TEXT);
+  default:
+    return slot->type.oid;
   }
 }
 
@@ -383,8 +419,8 @@ int weft_pg_encode(struct weft_pg_params *e, const struct weft_slot *slots, uint
                    const struct weft_value *values, uint32_t n, struct weft_error *err) {
   uint64_t total = 0;
   if (n > WEFT_PG_MAX_PARAMS)
-    return weft_fail(err, WEFT_USAGE, "%u parameters; PostgreSQL takes at most %d in one statement", n,
-                     WEFT_PG_MAX_PARAMS);
+    return weft_fail(err, WEFT_USAGE, "%u parameters; PostgreSQL takes at most %d in one statement",
+                     n, WEFT_PG_MAX_PARAMS);
   make_room(e, n);
   e->n = (int)n;
   weft_buf_reset(&e->bytes);

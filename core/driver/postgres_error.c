@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From libpq's results and messages to errors. The server's detail, hint and context are never used, for
-   they quote rows; its primary message is, without the parts that may. */
+/* From libpq's results and messages to errors. The server's detail, hint and context are never
+   used, for they quote rows; its primary message is, without the parts that may. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,8 @@ static const char *field(const PGresult *res, int code) {
 }
 
 bool weft_pg_is_fatal(const PGresult *res) {
-  const char *state = field(res, PG_DIAG_SQLSTATE), *severity = field(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+  const char *state = field(res, PG_DIAG_SQLSTATE),
+             *severity = field(res, PG_DIAG_SEVERITY_NONLOCALIZED);
   return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0 ||
          weft_pg_kind_of(state) == WEFT_DISCONNECT;
 }
@@ -37,14 +38,18 @@ static void add_position(char *message, size_t size, const PGresult *res, const 
                          bool script) {
   long at = strtol(field(res, PG_DIAG_STATEMENT_POSITION), NULL, 10);
   size_t n = strlen(message);
-  if (at <= 0 || !op || n + 40 > size || !(op->plan->flags & (WEFT_PLAN_RAW | WEFT_PLAN_SCRIPT))) return;
+  if (at <= 0 || !op || n + 40 > size || !(op->plan->flags & (WEFT_PLAN_RAW | WEFT_PLAN_SCRIPT)))
+    return;
   if (script) snprintf(message + n, size - n, " (line %d)", line_of(op->plan->sql, at));
   else snprintf(message + n, size - n, " (at character %ld)", at);
 }
 
-static void copy(char *to, size_t size, const char *from) { snprintf(to, size, "%s", from); }
+static void copy(char *to, size_t size, const char *from) {
+  snprintf(to, size, "%s", from);
+}
 
-int weft_pg_fail(struct weft_error *err, const PGresult *res, const struct weft_op *op, bool script) {
+int weft_pg_fail(struct weft_error *err, const PGresult *res, const struct weft_op *op,
+                 bool script) {
   char message[sizeof err->message];
   const char *state = field(res, PG_DIAG_SQLSTATE), *primary = field(res, PG_DIAG_MESSAGE_PRIMARY);
   if (!*primary) primary = PQresultErrorMessage(res);
@@ -59,8 +64,8 @@ int weft_pg_fail(struct weft_error *err, const PGresult *res, const struct weft_
   return -1;
 }
 
-/* While connecting messages are verbose, "FATAL:  28P01: password authentication failed ...", with the
-   first word in the server's language. */
+/* While connecting messages are verbose, "FATAL:  28P01: password authentication failed ...", with
+   the first word in the server's language. */
 static const char *find_state(const char *text, char code[6]) {
   for (const char *at = text; (at = strstr(at, ":  ")); at += 3) {
     size_t n = 3;
@@ -95,5 +100,6 @@ int weft_pg_fail_lost(const struct weft_pg_conn *c, struct weft_error *err) {
     return -1;
   }
   weft_pg_tidy(c->pg ? PQerrorMessage(c->pg) : "", text, sizeof text);
-  return weft_conn_fail(&c->base, err, WEFT_DISCONNECT, "%s", *text ? text : "the connection was lost");
+  return weft_conn_fail(&c->base, err, WEFT_DISCONNECT, "%s",
+                        *text ? text : "the connection was lost");
 }

@@ -42,7 +42,7 @@ static const struct rule {
     {"2D", WEFT_USAGE},
     {"26", WEFT_USAGE},
     {"54", WEFT_UNSUPPORTED}, /* a limit of the program was passed */
-    {"P", WEFT_CHECK}, /* raised by the application's own functions */
+    {"P", WEFT_CHECK},        /* raised by the application's own functions */
     {"55", WEFT_USAGE},
     {"2", WEFT_USAGE},
 };
@@ -91,7 +91,8 @@ static void cut_parameters(char *text, const struct weft_value *params, uint32_t
   }
 }
 
-void weft_pg_scrub(char *message, const char *sqlstate, const struct weft_value *params, uint32_t n) {
+void weft_pg_scrub(char *message, const char *sqlstate, const struct weft_value *params,
+                   uint32_t n) {
   if (strncmp(sqlstate, "22", 2) == 0) {
     char *colon = strstr(message, ": ");
     if (colon) *colon = 0;

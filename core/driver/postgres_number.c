@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Binary numeric and interval. A numeric is base-10000 digits, the first worth 10000^weight; a common
-   one becomes a decimal by arithmetic, the others by way of their text, which is what numeric_out would
-   have written. An interval becomes the text of intervalstyle postgres. */
+/* Binary numeric and interval. A numeric is base-10000 digits, the first worth 10000^weight; a
+   common one becomes a decimal by arithmetic, the others by way of their text, which is what
+   numeric_out would have written. An interval becomes the text of intervalstyle postgres. */
 #include <arpa/inet.h>
 #include <stdio.h>
 
@@ -77,13 +77,12 @@ bool weft_pg_numeric_text(struct weft_arena *a, const char *p, uint32_t n, struc
   struct weft_decimal *d = weft_arena_alloc(a, sizeof *d);
   *out = (struct weft_value){.type = WEFT_DECIMAL, .u.dec = d};
   if (weft_decimal_parse(weft_slice(p, n), d) == 0) return true;
-  char *copy = weft_arena_bytes(a, n);
-  memcpy(copy, p, n);
-  *out = weft_text(copy, n);
+  *out = weft_text(weft_pg_keep(a, p, n), n);
   return true;
 }
 
-bool weft_pg_numeric_binary(struct weft_arena *a, const char *p, uint32_t n, struct weft_value *out) {
+bool weft_pg_numeric_binary(struct weft_arena *a, const char *p, uint32_t n,
+                            struct weft_value *out) {
   if (n < 8) return false;
   struct numeric x = {at16(p), (int16_t)at16(p + 2), at16(p + 4), at16(p + 6), p + 8};
   if (x.sign == NUMERIC_NAN) return *out = weft_text("NaN", 3), true;
@@ -127,8 +126,11 @@ static void interval_clock(struct interval_text *t, int64_t us) {
   uint64_t size = us < 0 ? 0 - (uint64_t)us : (uint64_t)us, part = size % 1000000;
   uint64_t seconds = size / 1000000;
   t->p += sprintf(t->p, "%s%s%02llu:%02u:%02u", t->any ? " " : "",
-                  us < 0 ? "-" : t->before ? "+" : "", (unsigned long long)(seconds / 3600),
-                  (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
+                  us < 0      ? "-"
+                  : t->before ? "+"
+                              : "",
+                  (unsigned long long)(seconds / 3600), (unsigned)(seconds / 60 % 60),
+                  (unsigned)(seconds % 60));
   if (part == 0) return;
   t->p += sprintf(t->p, ".%06u", (unsigned)part);
   while (t->p[-1] == '0') t->p--;
@@ -140,7 +142,8 @@ static int64_t at32(const char *p) {
   return (int32_t)ntohl(v);
 }
 
-bool weft_pg_interval_binary(struct weft_arena *a, const char *p, uint32_t n, struct weft_value *out) {
+bool weft_pg_interval_binary(struct weft_arena *a, const char *p, uint32_t n,
+                             struct weft_value *out) {
   if (n != 16) return false;
   int64_t us = (int64_t)((uint64_t)at32(p) << 32 | (uint32_t)at32(p + 4));
   int64_t days = at32(p + 8), months = at32(p + 12);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Receiving. Answers are matched to flights in order. An operation ends at its sync point (in plain mode
-   at the end of its answer), when the state of the transaction is known.
+/* Receiving. Answers are matched to flights in order. An operation ends at its sync point (in plain
+   mode at the end of its answer), when the state of the transaction is known.
 
-   Starters run inside weft_conn_finish and may submit, flush and abort on this connection; the loop in
-   weft_pg_receive therefore holds no flight across it. */
+   Starters run inside weft_conn_finish and may submit, flush and abort on this connection; the loop
+   in weft_pg_receive therefore holds no flight across it. */
 #include <stdlib.h>
 #include <strings.h>
 
@@ -41,7 +41,8 @@ static bool is_stale(const struct weft_error *err, const PGresult *res) {
   return strcmp(err->code, "0A000") == 0 && where && strcmp(where, "RevalidateCachedQuery") == 0;
 }
 
-static void forget_statement(struct weft_pg_conn *c, const struct weft_pg_flight *f, bool deallocate) {
+static void forget_statement(struct weft_pg_conn *c, const struct weft_pg_flight *f,
+                             bool deallocate) {
   if (f->serial) weft_pg_forget(c, weft_pg_statement(c, f->plan, f->serial), deallocate);
 }
 
@@ -63,6 +64,8 @@ static void failed_answer(struct weft_pg_conn *c, struct weft_pg_flight *f, cons
     forget_statement(c, f, false);
   } else if (f->serial && is_stale(&err, res)) {
     f->stale = true;
+    /* Whoever took the statement away, a pooler most likely, may do more than that. */
+    if (strcmp(err.code, "26000") == 0) c->pooled = true;
     forget_statement(c, f, strcmp(err.code, "0A000") == 0);
   }
   if (!c->group_failed) c->group = err;
@@ -90,21 +93,24 @@ static struct weft_pg_shape *shape_of(struct weft_pg_conn *c, struct weft_pg_fli
 static void take_rows(struct weft_pg_conn *c, struct weft_pg_flight *f, const PGresult *res) {
   struct weft_error err;
   switch (weft_pg_rows(shape_of(c, f, res), res, &f->rows, &err)) {
-    case 0: return;
-    case 1:
-      if (!(f->op->plan->flags & WEFT_PLAN_RAW) && !f->text) {
-        f->undecodable = true;
-        return;
-      }
-      weft_fail(&err, WEFT_TYPE, "the columns of the result have changed; run it again");
-      break;
-    default: break;
+  case 0:
+    return;
+  case 1:
+    if (!(f->op->plan->flags & WEFT_PLAN_RAW) && !f->retried) {
+      f->undecodable = true;
+      return;
+    }
+    weft_fail(&err, WEFT_TYPE, "the columns of the result have changed; run it again");
+    break;
+  default:
+    break;
   }
   set_error(f, &err);
 }
 
 static bool is_commit(const struct weft_plan *p) {
-  return p->sql.n >= 3 && (strncasecmp(p->sql.p, "com", 3) == 0 || strncasecmp(p->sql.p, "end", 3) == 0);
+  return p->sql.n >= 3 &&
+         (strncasecmp(p->sql.p, "com", 3) == 0 || strncasecmp(p->sql.p, "end", 3) == 0);
 }
 
 static void take_tag(struct weft_pg_flight *f, PGresult *res) {
@@ -149,24 +155,36 @@ static bool drain_copy(struct weft_pg_conn *c) {
 /* ---- ends ---- */
 static void update_tx(struct weft_pg_conn *c) {
   switch (PQtransactionStatus(c->pg)) {
-    case PQTRANS_IDLE: c->base.tx = WEFT_TX_NONE; break;
-    case PQTRANS_INTRANS: c->base.tx = WEFT_TX_OPEN; break;
-    case PQTRANS_INERROR: c->base.tx = WEFT_TX_FAILED; break;
-    default: break; /* more is in flight: the end of that will tell */
+  case PQTRANS_IDLE:
+    c->base.tx = WEFT_TX_NONE;
+    break;
+  case PQTRANS_INTRANS:
+    c->base.tx = WEFT_TX_OPEN;
+    break;
+  case PQTRANS_INERROR:
+    c->base.tx = WEFT_TX_FAILED;
+    break;
+  default:
+    break; /* more is in flight: the end of that will tell */
   }
 }
 
 static void chore_done(struct weft_pg_conn *c, const struct weft_pg_flight *f) {
   bool ok = f->err == NULL;
   switch (f->kind) {
-    case WEFT_PG_ROLLBACK: c->rolling_back = false; return;
-    case WEFT_PG_DISCARD:
-      c->discarding = false;
-      weft_pg_forget_all(c);
-      weft_pg_look_at_session(c);
-      break;
-    case WEFT_PG_SETTLE: c->settling = false; break;
-    default: return;
+  case WEFT_PG_ROLLBACK:
+    c->rolling_back = false;
+    return;
+  case WEFT_PG_DISCARD:
+    c->discarding = false;
+    weft_pg_forget_all(c);
+    weft_pg_look_at_session(c);
+    break;
+  case WEFT_PG_SETTLE:
+    c->settling = false;
+    break;
+  default:
+    return;
   }
   if (ok && c->settling) return;
   if (c->base.state == WEFT_CONN_OPENING) {
@@ -218,15 +236,16 @@ static void settle(struct weft_pg_conn *c, struct weft_pg_flight *f) {
     weft_pg_recycle(c, f);
     if (dropped) weft_conn_drained(&c->base);
   } else if (runs_again(c, f)) {
-    weft_pg_again(c, f);
+    struct weft_op *op = f->op;
     weft_pg_recycle(c, f);
+    weft_pg_hold_again(c, op);
   } else {
     finish(c, f);
   }
 }
 
-/* The time of a group is shared out evenly, as nobody knows better: conn.c counts from used_at. A slow
-   one may hold a statement that is not short; apart they will show which. */
+/* The time of a group is shared out evenly, as nobody knows better: conn.c counts from used_at. A
+   slow one may hold a statement that is not short; apart they will show which. */
 static int64_t share_of_group(struct weft_pg_conn *c) {
   int64_t now = weft_loop_clock(c->base.loop), from = c->base.used_at, n = 0;
   for (struct weft_list *at = c->flights.next; at != &c->flights; at = at->next) {
@@ -237,7 +256,7 @@ static int64_t share_of_group(struct weft_pg_conn *c) {
   }
   if (n < 2) return 0;
   int64_t spent = now - from - c->base.rtt;
-  if (spent > SLOW_GROUP) c->solo = SOLO;
+  if (spent > SLOW_GROUP && !c->pooled) c->solo = SOLO;
   return spent > n ? spent / n : 1;
 }
 
@@ -290,13 +309,20 @@ static void answer(struct weft_pg_conn *c, PGresult *res) {
     return;
   }
   switch (status) {
-    case PGRES_COPY_IN:
-    case PGRES_COPY_OUT:
-    case PGRES_COPY_BOTH: refuse_copy(c, f, status); return;
-    case PGRES_BAD_RESPONSE:
-    case PGRES_FATAL_ERROR: failed_answer(c, f, res); break;
-    case PGRES_PIPELINE_ABORTED: skipped_answer(c, f); break;
-    default: good_answer(c, f, res);
+  case PGRES_COPY_IN:
+  case PGRES_COPY_OUT:
+  case PGRES_COPY_BOTH:
+    refuse_copy(c, f, status);
+    return;
+  case PGRES_BAD_RESPONSE:
+  case PGRES_FATAL_ERROR:
+    failed_answer(c, f, res);
+    break;
+  case PGRES_PIPELINE_ABORTED:
+    skipped_answer(c, f);
+    break;
+  default:
+    good_answer(c, f, res);
   }
   if (c->lost || f->script) return;
   f->parse = false;
@@ -323,7 +349,8 @@ void weft_pg_ready(void *ud, int events) {
     lose(c, NULL);
     return;
   }
-  /* An error on the socket paused the watch; if it was none for libpq, the end is still to be seen. */
+  /* An error on the socket paused the watch; if it was none for libpq, the end is still to be seen.
+   */
   bool paused = events & WEFT_WRITABLE && !(c->events & WEFT_WRITABLE);
   if (weft_list_empty(&c->flights)) PQisBusy(c->pg); /* reads notices */
   weft_pg_receive(c);

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Sending. An operation that is alone and needs no Parse goes out in plain mode; otherwise the connection
-   is in pipeline mode, where a sync point ends what fails together.
+/* Sending. An operation that is alone and needs no Parse goes out in plain mode; otherwise the
+   connection is in pipeline mode, where a sync point ends what fails together.
    - BEGIN shares the one of the operation behind it: they travel, and fail, together.
-   - Short reads that share the connection form groups. To the server a group is one transaction and one
-     answer, which halves its work and the system calls on both sides. When one of them fails, those
-     behind it were not run, and run again, each with a sync point of its own: it fails alone.
+   - Short reads that share the connection form groups. To the server a group is one transaction and
+   one answer, which halves its work and the system calls on both sides. When one of them fails,
+   those behind it were not run, and run again, each with a sync point of its own: it fails alone.
    - Everything else has its own.
+   Without prepared statements there may be a pooler that gives the session to another client at every
+   ReadyForQuery that it did not expect a message after (PgBouncer before 1.21 does, in the middle of
+   the next message: answers then reach the wrong client). There, a group goes out when the one before
+   it has ended, and is larger.
 
    Nothing is sent while a cancel request is under way, for it could hit what is sent. */
 #include <stdlib.h>
@@ -13,9 +17,11 @@
 
 #include "postgres.h"
 
-enum { GROUP = 16 /* operations */ };
+enum { GROUP = 16, POOLED_GROUP = 64 /* operations */ };
 /* A group's first answer comes with its last: what is expected to take longer is not added. */
-static const int64_t GROUP_NS = 500000, UNMEASURED_NS = 50000;
+static const int64_t GROUP_NS = 500000, POOLED_NS = 2000000, UNMEASURED_NS = 50000;
+/* op->driver_data of an operation that is held again. */
+static char again;
 
 static struct weft_pg_flight *new_flight(struct weft_pg_conn *c, enum weft_pg_kind kind) {
   struct weft_list *spare = weft_list_take(&c->spare);
@@ -46,6 +52,20 @@ void weft_pg_submit(struct weft_conn *base, struct weft_op *op) {
   if (c->held++ == 0) c->first_held = &op->link;
 }
 
+void weft_pg_hold_again(struct weft_pg_conn *c, struct weft_op *op) {
+  struct weft_list *at = c->held ? c->first_held : &c->base.ops;
+  weft_list_remove(&op->link);
+  for (uint32_t i = 0; i < c->held; i++, at = at->next)
+    if (WEFT_CONTAINER(at, struct weft_op, link)->driver_data != &again) break;
+  bool first = c->held == 0 || at == c->first_held;
+  weft_list_insert_before(at, &op->link);
+  if (first) c->first_held = &op->link;
+  c->held++;
+  c->ready++;
+  op->driver_data = &again;
+  op->state = WEFT_OP_QUEUED;
+}
+
 static struct weft_op *first_held(const struct weft_pg_conn *c) {
   return WEFT_CONTAINER(c->first_held, struct weft_op, link);
 }
@@ -65,7 +85,7 @@ void weft_pg_unhold(struct weft_pg_conn *c, struct weft_op *op) {
 /* Raw text may run once only: it is prepared when it comes a second time. */
 static bool is_prepared(const struct weft_pg_conn *c, const struct weft_plan *p) {
   if (p->flags & (WEFT_PLAN_CONTROL | WEFT_PLAN_VOLATILE | WEFT_PLAN_SCRIPT)) return false;
-  return c->set->prepare && !((p->flags & WEFT_PLAN_RAW) && p->runs == 0);
+  return !c->pooled && !((p->flags & WEFT_PLAN_RAW) && p->runs == 0);
 }
 
 static bool needs_parse(struct weft_pg_conn *c, const struct weft_plan *p) {
@@ -73,16 +93,17 @@ static bool needs_parse(struct weft_pg_conn *c, const struct weft_plan *p) {
 }
 
 /* Binary when the answer's columns are known to have decoders. They can have changed unless this
-   connection has seen this very statement's answer; only a read that changes nothing may be asked again
-   then, so that raw text is prudent for one run where it is prepared. */
+   connection has seen this very statement's answer; only a read that changes nothing may be asked
+   again then, so that raw text is prudent for one run where it is prepared. */
 static int result_format(const struct weft_pg_flight *f, const struct weft_plan *p, bool prepared) {
   const struct weft_pg_shape *known = f->shape ? f->shape : p->driver_data;
-  if (f->text || !known || !known->binary) return 0;
+  if (f->retried || !known || !known->binary) return 0;
   if (f->shape) return 1;
   return (p->flags & WEFT_PLAN_READ) && !(prepared && (p->flags & WEFT_PLAN_RAW));
 }
 
-static bool send_prepared(struct weft_pg_conn *c, struct weft_pg_flight *f, const struct weft_plan *p) {
+static bool send_prepared(struct weft_pg_conn *c, struct weft_pg_flight *f,
+                          const struct weft_plan *p) {
   const struct weft_pg_params *e = &c->params;
   struct weft_pg_statement *st =
       (struct weft_pg_statement *)weft_statements_get(&c->statements, p->id);
@@ -111,15 +132,15 @@ static bool send_unprepared(struct weft_pg_conn *c, struct weft_pg_flight *f,
                             const struct weft_plan *p) {
   const struct weft_pg_params *e = &c->params;
   if (!PQsendQueryParams(c->pg, p->sql.p, e->n, e->types, e->values, e->lengths, e->formats,
-                         result_format(f, p, c->set->prepare)))
+                         result_format(f, p, !c->pooled)))
     return false;
   f->left++;
   return true;
 }
 
 /* false: it failed, err says why; what went out of it is counted in f->left. */
-static bool send_statement(struct weft_pg_conn *c, struct weft_pg_flight *f, const struct weft_op *op,
-                           struct weft_error *err) {
+static bool send_statement(struct weft_pg_conn *c, struct weft_pg_flight *f,
+                           const struct weft_op *op, struct weft_error *err) {
   const struct weft_plan *p = op->plan;
   bool ok;
   if (p->flags & WEFT_PLAN_SCRIPT) {
@@ -127,7 +148,8 @@ static bool send_statement(struct weft_pg_conn *c, struct weft_pg_flight *f, con
     ok = PQsendQuery(c->pg, p->sql.p);
     f->left = ok;
   } else {
-    if (weft_pg_encode(&c->params, p->slots, p->nslots, op->params, op->nparams, err) != 0) return false;
+    if (weft_pg_encode(&c->params, p->slots, p->nslots, op->params, op->nparams, err) != 0)
+      return false;
     ok = is_prepared(c, p) ? send_prepared(c, f, p) : send_unprepared(c, f, p);
     weft_pg_params_done(&c->params);
   }
@@ -145,14 +167,13 @@ static void sync_point(struct weft_pg_conn *c) {
   struct weft_pg_flight *f = WEFT_CONTAINER(c->flights.prev, struct weft_pg_flight, link);
   f->sync = PQpipelineSync(c->pg);
   c->open_group = false;
-  c->group_n = 0;
-  c->group_ns = 0;
 }
 
 static void launch(struct weft_pg_conn *c, struct weft_pg_flight *f, struct weft_op *op) {
   struct weft_error err;
   f->plan = op->plan->id;
   f->maybe_hit = c->cancel != NULL;
+  f->retried = op->driver_data == &again;
   if (!send_statement(c, f, op, &err)) {
     if (f->left) weft_list_push(&c->flights, &f->link), c->open_group = true; /* Parse went out */
     else weft_pg_recycle(c, f);
@@ -189,13 +210,14 @@ static bool may_group(const struct weft_op *op) {
 static bool group_goes_on(struct weft_pg_conn *c, bool begin, bool grouped) {
   if (!c->ready) return false;
   if (begin) return true;
-  if (!grouped || c->group_n >= GROUP || c->group_ns >= GROUP_NS) return false;
+  if (!grouped || c->group_n >= (c->pooled ? POOLED_GROUP : GROUP)) return false;
+  if (c->group_ns >= (c->pooled ? POOLED_NS + c->base.rtt : GROUP_NS)) return false;
   if (c->solo) return c->solo--, false;
   return may_group(first_held(c));
 }
 
-/* At the start of a group; there was an eviction because statements are being prepared, in pipeline mode
-   therefore. */
+/* At the start of a group; there was an eviction because statements are being prepared, in pipeline
+   mode therefore. */
 static void deallocate(struct weft_pg_conn *c) {
   char text[WEFT_PG_NAME + 16] = "deallocate ";
   if (c->evicted.n == 0 || c->open_group || c->base.tx == WEFT_TX_FAILED) return;
@@ -222,12 +244,14 @@ static bool send_next(struct weft_pg_conn *c) {
   bool idle = weft_list_empty(&c->flights), script = p->flags & WEFT_PLAN_SCRIPT;
   bool plain = script || (idle && c->ready == 1 && !needs_parse(c, p));
   if (!idle && (plain || !c->pipeline)) return false;
+  if (!idle && c->pooled && !c->open_group) return false;
   set_mode(c, !plain);
   if (!plain) deallocate(c);
   c->first_held = op->link.next;
   c->held--;
   c->ready--;
   bool begin = is_begin(p), grouped = may_group(op);
+  if (!c->open_group) c->group_ns = c->group_n = 0;
   c->group_n++;
   c->group_ns += p->estimate_ns ? p->estimate_ns : UNMEASURED_NS;
   launch(c, new_flight(c, WEFT_PG_OPERATION), op);
@@ -279,15 +303,6 @@ void weft_pg_flush(struct weft_conn *base) {
   struct weft_pg_conn *c = weft_pg_of(base);
   c->ready = c->held;
   weft_pg_pump(c);
-}
-
-void weft_pg_again(struct weft_pg_conn *c, const struct weft_pg_flight *f) {
-  struct weft_pg_flight *next = new_flight(c, WEFT_PG_OPERATION);
-  next->retried = true;
-  next->text = f->undecodable;
-  if (weft_list_empty(&c->flights)) set_mode(c, needs_parse(c, f->op->plan));
-  launch(c, next, f->op);
-  if (c->open_group) sync_point(c);
 }
 
 void weft_pg_reset(struct weft_conn *base) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What is remembered of statements: per plan the shape of its result, per connection which statements
-   are prepared.
+/* What is remembered of statements: per plan the shape of its result, per connection which
+   statements are prepared.
 
    A statement's name is never used twice in the life of a connection, and holds a number of the
-   connection's own, so that behind a pooler that lends one session to many clients no name can ever mean
-   somebody else's statement. */
+   connection's own, so that behind a pooler that lends one session to many clients no name can ever
+   mean somebody else's statement. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,7 +25,8 @@ static bool same_shape(const struct weft_pg_shape *s, const PGresult *res, uint3
   if (!s || s->columns->n != n) return false;
   for (uint32_t i = 0; i < n; i++) {
     const struct weft_column *c = &s->columns->v[i];
-    if (c->oid != PQftype(res, (int)i) || strcmp(c->name.p, PQfname(res, (int)i)) != 0) return false;
+    if (c->oid != PQftype(res, (int)i) || strcmp(c->name.p, PQfname(res, (int)i)) != 0)
+      return false;
   }
   return true;
 }
@@ -49,10 +50,12 @@ static struct weft_pg_shape *new_shape(const PGresult *res, uint32_t n) {
   return s;
 }
 
-static void free_shape(void *shape) { weft_pg_shape_unref(shape); }
+static void free_shape(void *shape) {
+  weft_pg_shape_unref(shape);
+}
 
-/* A model's wishes for the presentation of columns are set by whoever owns the plan; a new shape of the
-   same columns keeps them. */
+/* A model's wishes for the presentation of columns are set by whoever owns the plan; a new shape of
+   the same columns keeps them. */
 static void teach(struct weft_plan *plan, struct weft_pg_shape *s) {
   if (plan->driver_data) plan->driver_free(plan->driver_data);
   plan->driver_data = weft_pg_shape_ref(s);
@@ -93,8 +96,10 @@ struct weft_pg_statement *weft_pg_prepare(struct weft_pg_conn *c, uint64_t plan)
   return st;
 }
 
-struct weft_pg_statement *weft_pg_statement(struct weft_pg_conn *c, uint64_t plan, uint32_t serial) {
-  struct weft_pg_statement *st = (struct weft_pg_statement *)weft_statements_get(&c->statements, plan);
+struct weft_pg_statement *weft_pg_statement(struct weft_pg_conn *c, uint64_t plan,
+                                            uint32_t serial) {
+  struct weft_pg_statement *st =
+      (struct weft_pg_statement *)weft_statements_get(&c->statements, plan);
   return st && st->serial == serial ? st : NULL;
 }
 
@@ -108,6 +113,7 @@ void weft_pg_forget(struct weft_pg_conn *c, struct weft_pg_statement *st, bool d
 
 void weft_pg_forget_all(struct weft_pg_conn *c) {
   while (!weft_list_empty(&c->statements.lru))
-    weft_pg_forget(c, WEFT_CONTAINER(c->statements.lru.next, struct weft_pg_statement, base.link), false);
+    weft_pg_forget(c, WEFT_CONTAINER(c->statements.lru.next, struct weft_pg_statement, base.link),
+                   false);
   weft_buf_reset(&c->evicted);
 }

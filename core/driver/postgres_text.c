@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Types in the text form of datestyle ISO: for columns beside one that has no binary decoder, for the
-   first run of a statement, and without prepared statements. Numeric is in postgres_number.c. */
+/* Types in the text form of datestyle ISO: for columns beside one that has no binary decoder, for
+   the first run of a statement, and without prepared statements. Numeric is in postgres_number.c.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -59,7 +60,7 @@ static bool bytea_escaped(char *to, const char *p, const char *end, struct weft_
 }
 
 bool weft_pg_bytea_text(struct weft_arena *a, const char *p, uint32_t n, struct weft_value *out) {
-  char *to = weft_arena_bytes(a, n);
+  char *to = weft_arena_bytes(a, (size_t)n + 1);
   *out = (struct weft_value){.type = WEFT_BYTES, .u.s = to};
   if (n < 2 || p[0] != '\\' || p[1] != 'x') return bytea_escaped(to, p, p + n, out);
   if (n % 2) return false;
@@ -88,7 +89,10 @@ static size_t iso_form(const char *p, uint32_t n, char out[64], int64_t *offset_
     year = year * 10 + (p[i] - '0');
   }
   if (bc) year = 1 - year;
-  len = (uint32_t)snprintf(out, 64, year < 0 ? "-%04ld" : year > 9999 ? "+%04ld" : "%04ld",
+  len = (uint32_t)snprintf(out, 64,
+                           year < 0      ? "-%04ld"
+                           : year > 9999 ? "+%04ld"
+                                         : "%04ld",
                            year < 0 ? -year : year);
   uint32_t rest = n - year_len;
   const char *sign = rest > 9 && p[n - 9] != '.' ? p + n - 9 : NULL; /* +hh:mm:ss */
@@ -108,8 +112,8 @@ static bool infinite(const char *p, uint32_t n, enum weft_type type, struct weft
   return true;
 }
 
-/* What microseconds since 1970 cannot count stays text: by way of the same moment 400 years earlier,
-   as in weft_pg_moment. */
+/* What microseconds since 1970 cannot count stays text: by way of the same moment 400 years
+   earlier, as in weft_pg_moment. */
 static bool far_text(struct weft_arena *a, const char *iso, size_t n, enum weft_type type,
                      struct weft_value *out) {
   const int64_t era = (int64_t)146097 * 86400 * 1000000;
@@ -141,7 +145,8 @@ bool weft_pg_date_text(struct weft_arena *a, const char *p, uint32_t n, struct w
   return moment(a, p, n, WEFT_DATE, out);
 }
 
-bool weft_pg_timestamp_text(struct weft_arena *a, const char *p, uint32_t n, struct weft_value *out) {
+bool weft_pg_timestamp_text(struct weft_arena *a, const char *p, uint32_t n,
+                            struct weft_value *out) {
   return moment(a, p, n, WEFT_TIMESTAMP, out);
 }
 
@@ -168,7 +173,7 @@ static bool quoted(struct scan *s, struct weft_value *out) {
   const char *close = ++s->p;
   while (close < s->end && *close != '"') close += *close == '\\' ? 2 : 1;
   if (close >= s->end) return false;
-  char *text = weft_arena_bytes(s->arena, (size_t)(close - s->p)), *to = text;
+  char *text = weft_arena_bytes(s->arena, (size_t)(close - s->p) + 1), *to = text;
   while (s->p < close) {
     if (*s->p == '\\') s->p++;
     *to++ = *s->p++;

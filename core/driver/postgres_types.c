@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of types, and the binary form of all but numeric and interval. Everything on the wire is
-   big-endian; times count from 2000-01-01. Lengths come from outside: each decoder checks its own. */
+/* The table of types, and the binary form of all but numeric and interval. Everything on the wire
+   is big-endian; times count from 2000-01-01. Lengths come from outside: each decoder checks its
+   own. */
 #include "postgres_types.h"
 
 #include <arpa/inet.h>
@@ -30,9 +31,7 @@ static int64_t be64(const char *p) {
 
 static bool bytes(struct weft_arena *a, enum weft_type type, const char *p, uint32_t n,
                   struct weft_value *out) {
-  char *copy = weft_arena_bytes(a, n);
-  memcpy(copy, p, n);
-  *out = (struct weft_value){.type = (uint8_t)type, .n = n, .u.s = copy};
+  *out = (struct weft_value){.type = (uint8_t)type, .n = n, .u.s = weft_pg_keep(a, p, n)};
   return true;
 }
 
@@ -113,6 +112,15 @@ static bool float8_binary(struct weft_arena *a, const char *p, uint32_t n, struc
   return true;
 }
 
+/* Does near read back as f, and not only because a tie is broken in its favour? The server's own text
+   never relies on that. */
+static bool reads_back(double near, float f) {
+  float below = nextafterf(f, -INFINITY), above = nextafterf(f, INFINITY);
+  if ((float)near != f) return false;
+  if (isinf(below) || isinf(above)) return true;
+  return near > ((double)f + below) / 2 && near < ((double)f + above) / 2;
+}
+
 double weft_pg_float4(float f) {
   static const double tens[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7};
   double size = fabs((double)f);
@@ -120,15 +128,17 @@ double weft_pg_float4(float f) {
   if (size >= 1e-3 && size < 16777216) { /* fewer digits are tried first */
     for (int places = 0; places < 8; places++) {
       double near = nearbyint(size * tens[places]) / tens[places];
-      if ((float)near == (float)size) return f < 0 ? -near : near;
+      if (reads_back(near, (float)size)) return f < 0 ? -near : near;
     }
   }
   char text[32];
+  double near = f;
   for (int digits = 1; digits <= 9; digits++) {
     snprintf(text, sizeof text, "%.*g", digits, (double)f);
-    if (strtof(text, NULL) == f) break;
+    near = strtod(text, NULL);
+    if (reads_back(near, f)) break;
   }
-  return strtod(text, NULL);
+  return near;
 }
 
 static bool float4_binary(struct weft_arena *a, const char *p, uint32_t n, struct weft_value *out) {
@@ -200,7 +210,8 @@ bool weft_pg_moment(struct weft_arena *a, enum weft_type type, int64_t since_200
   return true;
 }
 
-static bool timestamp_binary(struct weft_arena *a, const char *p, uint32_t n, struct weft_value *out) {
+static bool timestamp_binary(struct weft_arena *a, const char *p, uint32_t n,
+                             struct weft_value *out) {
   return n == 8 && weft_pg_moment(a, WEFT_TIMESTAMP, be64(p), out);
 }
 

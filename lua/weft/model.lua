@@ -31,6 +31,17 @@ local function check_functions(definition, field)
   end
 end
 
+local shown = { "string", "number", "epoch", "us", "json" }
+
+local function check_shown(name, as)
+  for _, word in ipairs(shown) do
+    if as == word then return end
+  end
+  local near = type(as) == "string" and core.nearest(as, shown)
+  errors.usage("model: column %s cannot be shown as '%s'%s", name, tostring(as),
+    near and ("; did you mean '%s'?"):format(near) or " (string, number, epoch, us or json)")
+end
+
 local function check_columns(columns)
   if columns == nil then return end
   if type(columns) ~= "table" then errors.usage("model: columns is a table of name = { ... }") end
@@ -39,8 +50,11 @@ local function check_columns(columns)
     if type(options) == "table" then
       errors.check_names(options, { "as", "lazy" }, "option of column " .. name .. ":")
     elseif type(options) ~= "string" then
-      errors.usage("model: column %s is described by a table or a type's name", name)
+      errors.usage("model: column %s is described by a table or a word, as \"json\"", name)
     end
+    local as = options
+    if type(options) == "table" then as = options.as end
+    if as ~= nil then check_shown(name, as) end
   end
 end
 
@@ -56,6 +70,9 @@ function M.model(definition)
     end
   end
   check_functions(definition, "scopes")
+  for name in pairs(definition.scopes or {}) do
+    if query.methods[name] then errors.usage("model: a scope cannot be called '%s', as queries have a method of that name", name) end
+  end
   check_functions(definition, "methods")
   check_columns(definition.columns)
   return setmetatable(definition, Definition)
@@ -86,12 +103,11 @@ local function column_list(columns)
 end
 
 ---What queries of the model can do: the usual methods and its scopes.
-local function query_methods(definition, label)
+local function query_methods(definition)
   if not definition.scopes or next(definition.scopes) == nil then return query.methods end
   local methods = {}
   for name, fn in pairs(query.methods) do methods[name] = fn end
   for name, fn in pairs(definition.scopes) do
-    if query.methods[name] then errors.usage("scope '%s' of %s has the name of a query method", name, label) end
     methods[name] = fn
   end
   return methods
@@ -117,7 +133,7 @@ function M.bind(db, label, definition, alternatives, options)
     zone_utc = options.zone_utc,
     lazy = lazy,
     methods = definition.methods,
-    query_methods = query_methods(definition, label),
+    query_methods = query_methods(definition),
   })
 end
 

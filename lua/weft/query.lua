@@ -105,6 +105,7 @@ end
 function methods:each(size)
   size = size or 500
   if math.type(size) ~= "integer" or size < 1 then errors.usage("each takes a whole number from 1") end
+  core.info(self) -- raises here, not in the loop, when this is no query
   local rows, i, after, left, ended
   local function fetch()
     core.discover(self)
@@ -158,7 +159,7 @@ end
 ---How the database would run the query: lines of text.
 ---@return string plan
 function methods:explain()
-  local sql, params = self:sql()
+  local sql, params = methods.sql(self)
   local db = core.info(self).db
   local rows = db:rows((core.dialect(db) == "sqlite" and "explain query plan " or "explain ") .. sql, table.unpack(params))
   local lines = {}

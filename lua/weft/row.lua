@@ -123,9 +123,8 @@ end
 
 ---A lazy column was touched: fetched for all rows of the result at once. Returns this row's value.
 ---@param row weft.Row
----@param info table the model info
 ---@param name string the column
-function M.load(row, info, name)
+function M.load(row, _, name)
   if loaded[row] and loaded[row][name] ~= nil then return nil end -- it is NULL, or was set to nil
   local model, key, id = identity(row, name)
   if #key ~= 1 then

@@ -23,6 +23,9 @@ local function current(db)
 end
 
 local function check_here(self)
+  if getmetatable(self) ~= Transaction then
+    errors.usage("a transaction is expected, got %s (use tx:query(...), with a colon)", type(self))
+  end
   if self.ended then errors.usage("the %s has ended", self.what) end
   if current(self.db) ~= self then
     errors.usage("this %s belongs to another task: a task of weft.spawn never inherits it (weft.all does)", self.what)
@@ -37,16 +40,16 @@ function Transaction:transaction(...) check_here(self) return self.db:transactio
 
 ---Leaves the transaction quietly: everything is rolled back and db:transaction returns these values.
 function Transaction:rollback(...)
-  if self.what ~= "transaction" then errors.usage("a session has no rollback: execute \"rollback\"") end
   check_here(self)
+  if self.what ~= "transaction" then errors.usage("a session has no rollback: execute \"rollback\"") end
   error(setmetatable({ level = self.levels[#self.levels], values = table.pack(...) }, Rollback), 0)
 end
 
 ---Calls `fn` once the outermost transaction has committed; never when it does not.
 function Transaction:after_commit(fn)
+  check_here(self)
   if type(fn) ~= "function" then errors.usage("after_commit takes a function, got %s", type(fn)) end
   if self.what ~= "transaction" then errors.usage("a session has no commit of its own") end
-  check_here(self)
   self.hooks[#self.hooks + 1] = fn
 end
 
@@ -128,7 +131,7 @@ local again = { serialization = true, deadlock = true }
 ---database it is a savepoint. Returns fn's results.
 ---@param db weft.Database
 ---@param fn fun(tx: weft.Transaction): ...
----@param options? { isolation?: "read committed"|"repeatable read"|"serializable", read_only?: boolean, retries?: integer } retries: how often fn runs again, whole, on serialization and deadlock (0)
+---@param options? weft.TransactionOptions retries: how often fn runs again, whole, on serialization and deadlock (0)
 function M.transaction(db, fn, options)
   if type(fn) ~= "function" then errors.usage("transaction takes a function, got %s", type(fn)) end
   options = options or {}

@@ -5,14 +5,18 @@ local M = {}
 
 local x = 42
 function M.seed(n) x = n end
-function M.below(n)
+local function below(n)
   x = x * 16807 % 2147483647
   return x % n
 end
+M.below = below
 
 local genres = { 1, 2, 3, 4, 6, 7, 8, 14, 19, 21, 24 }
-function M.genre() return genres[1 + M.below(11)] end
-function M.track() return 1 + M.below(3503) end
+function M.genre() return genres[1 + below(11)] end
+function M.track()
+  x = x * 16807 % 2147483647
+  return 1 + x % 3503
+end
 
 function M.bulk()
   local rows = {}

@@ -19,10 +19,11 @@ local unbatched = os.getenv "WEFT_BENCH_BATCH" == "off"
 ---Each operation returns what it adds to the check.
 local operations = {}
 
-function operations.a()
-  local id = draw.track()
-  local row = unbatched and Track:batch(false):find(id) or Track:find(id)
-  return row.milliseconds
+local draw_track = draw.track
+if unbatched then
+  function operations.a() return Track:batch(false):find(draw_track()).milliseconds end
+else
+  function operations.a() return Track:find(draw_track()).milliseconds end
 end
 
 function operations.b()
@@ -54,23 +55,25 @@ local checks = ({ a = 50, b = 20, j = 20, d = 1 })[work] or 5
 local warm = tonumber(os.getenv "PB_WARM" or 0.5)
 local secs = tonumber(os.getenv "PB_SECS" or 2)
 
-local phase, starts, ends, first, last, total = 0, 0, 0, 0, 0, 0
+local phase, until_ns, first, last, total = 0, 0, 0, 0, 0
 
+-- The phase ends at `until_ns`: warming up, measuring, over.
 local function turn(now)
-  if phase == 0 and now >= starts then
-    phase, first, ends = 1, now, now + secs * 1e9 // 1
+  if phase == 0 then
+    phase, first, until_ns = 1, now, now + secs * 1e9 // 1
     pbtime.reset()
-  elseif phase == 1 and now >= ends then
+  elseif phase == 1 then
     phase, last = 2, now
   end
 end
 
+local since = pbtime.since
 local function loop()
   local at = pbtime.now()
   while phase < 2 do
     operation()
-    at = pbtime.since(at)
-    turn(at)
+    at = since(at)
+    if at >= until_ns then turn(at) end
   end
 end
 
@@ -87,7 +90,7 @@ if count then
   return
 end
 
-starts = pbtime.now() + warm * 1e9 // 1
+until_ns = pbtime.now() + warm * 1e9 // 1
 if concurrency == 1 then
   loop()
 else

@@ -113,7 +113,8 @@ static void starving(void) {
     expect_int(weft_loop_pump(l, &done, &err), 0);
     expect(ended);
     if (!expect(pipe(fds) == 0 && write(fds[1], "x", 1) == 1)) continue;
-    struct weft_watch *w = weft_watch_new(l, fds[0], (void (*)(void *, int))(void *)set_true, &read);
+    struct weft_watch *w =
+        weft_watch_new(l, fds[0], (void (*)(void *, int))(void *)set_true, &read);
     weft_watch_events(w, WEFT_READABLE);
     weft_loop_pump(l, &read, &err);
     expect(read);
@@ -544,13 +545,27 @@ int main(void) {
       hooks();
       starving();
     }
-    describe("pump") { pumping(); }
-    describe("timer") { timers(); }
-    describe("watch") { watches(); }
-    describe("wake") { waking(); }
-    describe("work") { working(); }
-    describe("resolve") { resolving(); }
-    describe("an embedder's uv_loop_t") { embedded(); }
+    describe("pump") {
+      pumping();
+    }
+    describe("timer") {
+      timers();
+    }
+    describe("watch") {
+      watches();
+    }
+    describe("wake") {
+      waking();
+    }
+    describe("work") {
+      working();
+    }
+    describe("resolve") {
+      resolving();
+    }
+    describe("an embedder's uv_loop_t") {
+      embedded();
+    }
   }
   return spec_end();
 }
