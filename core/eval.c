@@ -124,7 +124,8 @@ static enum weft_truth meet(const struct scope *s, enum weft_expr_kind kind,
   if (is_match(kind) && type->type != WEFT_BYTES) type = &s->dialect->text;
   weft_arena_init(&arena, room, sizeof room);
   if (p.column || weft_value_convert(&arena, p.v, type, &p.v, NULL) == 0) {
-    if (left->v.type == WEFT_NULL || p.v.type == WEFT_NULL) t = WEFT_NULLISH;
+    if (p.v.type == WEFT_BYTES && (kind == WEFT_E_LIKE || kind == WEFT_E_ILIKE)) t = WEFT_UNKNOWABLE;
+    else if (left->v.type == WEFT_NULL || p.v.type == WEFT_NULL) t = WEFT_NULLISH;
     else if (is_match(kind)) t = semantics->match(kind, left, &p);
     else t = answer(kind, semantics->compare(left, &p));
   }

@@ -108,6 +108,10 @@ struct weft_parts {
 };
 void weft_query_parts(const struct weft_query *q, struct weft_arena *arena, struct weft_parts *out);
 
+/* What a selected item is called: its alias, its column, the last text step of its path, its aggregate.
+   Empty for raw text, which the database names. */
+struct weft_slice weft_item_name(const struct weft_item *item);
+
 /* The verb clause, or NULL: the newest clause that is no NOTE. */
 const struct weft_query *weft_query_verb(const struct weft_query *q);
 

@@ -136,6 +136,21 @@ static int check_aggregate(const struct check *k) {
   return check_items(k);
 }
 
+/* A row has one value under each name. */
+static int check_select(const struct check *k) {
+  if (check_items(k)) return -1;
+  for (uint32_t i = 1; i < k->c->nitems; i++) {
+    struct weft_slice name = weft_item_name(&k->c->items[i]);
+    for (uint32_t j = 0; name.n && j < i; j++)
+      if (weft_slice_equal(name, weft_item_name(&k->c->items[j])))
+        return weft_fail(k->err, WEFT_USAGE,
+                         "two selected columns are called '%.*s'; give one another name, as in "
+                         "select { other_name = ... }",
+                         shown(name), name.p);
+  }
+  return 0;
+}
+
 static int check_clause(const struct check *k) {
   const struct weft_query *c = k->c;
   if (c->prev && weft_query_verb(c->prev))
@@ -143,7 +158,7 @@ static int check_clause(const struct check *k) {
   switch (c->clause) {
     case WEFT_C_WHERE:
     case WEFT_C_HAVING: return check_expr(k, c->expr);
-    case WEFT_C_SELECT:
+    case WEFT_C_SELECT: return check_select(k);
     case WEFT_C_ORDER:
     case WEFT_C_GROUP: return check_items(k);
     case WEFT_C_LIMIT:

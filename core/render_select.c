@@ -3,32 +3,9 @@
    from a sub-select, so that it speaks of the rows that the query would give. */
 #include "render.h"
 
-static const char *name_of(const struct weft_expr *e) {
-  switch (e->kind) {
-    case WEFT_E_COUNT:
-    case WEFT_E_COUNT_DISTINCT: return "count";
-    case WEFT_E_SUM: return "sum";
-    case WEFT_E_AVG: return "avg";
-    case WEFT_E_MIN: return "min";
-    case WEFT_E_MAX: return "max";
-    default: return NULL;
-  }
-}
-
-/* A name for what has none of its own; the last text step of a path. */
-static struct weft_slice alias_of(const struct weft_item *item) {
-  const struct weft_expr *e = item->expr;
-  if (item->name.n) return item->name;
-  if (e->kind == WEFT_E_PATH)
-    for (uint32_t i = e->npath; i-- > 0;)
-      if (e->path[i].type == WEFT_TEXT && e->path[i].n)
-        return weft_slice(e->path[i].u.s, e->path[i].n);
-  return weft_slice_of(name_of(e));
-}
-
 static void item(struct weft_renderer *r, const struct weft_item *it) {
   weft_render_operand(r, it->expr);
-  struct weft_slice alias = alias_of(it);
+  struct weft_slice alias = weft_item_name(it);
   bool same = it->expr->kind == WEFT_E_COLUMN && weft_slice_equal(it->expr->name, alias);
   if (!alias.n || same) return;
   weft_render_lit(r, " as ");

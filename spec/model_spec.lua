@@ -202,6 +202,22 @@ backends.each(function(backend)
       assert.equal(3, list[1]:first():counted())
     end)
 
+    it("is loaded from wherever its model is touched", function()
+      script("Product", ([[
+        local weft = require "weft"
+        local first = weft.database(%q):query("select title from products order by product_id")[1].title
+        return weft.model { methods = { first = function() return first end } }]]):format(name))
+      local Product = coroutine.wrap(function() return models.Product end)()
+      assert.equal("Lamp", Product:first():first())
+      script("Person", 'return require "weft".model { methods = { hello = function(self) return "hello " .. self.name end } }')
+      local list = { 2, 1 }
+      weft.run(function()
+        table.sort(list, function(a, b) return models.Person ~= nil and a < b end)
+        assert.equal("hello Ann", models.Person:first():hello())
+      end)
+      assert.same({ 1, 2 }, list)
+    end)
+
     it("names table and key, or leaves them to be found", function()
       local Thing = define("Thing", 'table = "products", primary_key = "title"')
       assert.equal(1, Thing:find("Lamp").product_id)
@@ -294,9 +310,17 @@ backends.each(function(backend)
     end)
 
     it("is loaded again for a database that was configured again", function()
-      local Product = define("Product", 'methods = { v = function() return 1 end }')
-      assert.equal(1, Product:first():v())
-      if backend.memory then return end
+      script("Product", 'return require "weft".model { methods = { v = function() return 1 end } }')
+      local old = models.Product
+      assert.equal(1, old:first():v())
+      script("Product", 'return require "weft".model { methods = { v = function() return 2 end } }')
+      assert.equal(old, models.Product)
+      weft.configure { databases = { [name] = "sqlite::memory:" } }
+      finally(function() weft.database(name):close() end)
+      weft.database(name):script "create table products (product_id integer primary key); insert into products values (1)"
+      assert.not_equal(old, models.Product)
+      assert.equal(2, models.Product:first():v())
+      raises("closed", function() old:first() end)
     end)
   end)
 
@@ -312,7 +336,8 @@ backends.each(function(backend)
       { "has a wrong table", "local m = require 'weft'.model { table = 3 }\nreturn m", 1, "table" },
       { "has a wrong scope", "local m = require 'weft'.model { scopes = { x = 3 } }\nreturn m", 1, "scopes.x" },
       { "has a wrong method", "local m = require 'weft'.model { methods = 3 }\nreturn m", 1, "methods" },
-      { "has a wrong column option", "local m = require 'weft'.model { columns = { title = { lazi = true } } }\nreturn m", 1, "did you mean 'lazy'?" },
+      { "has a wrong column option", "local m = require 'weft'.model { columns = { title = { lazi = true } } }\nreturn m", 1,
+        "did you mean 'lazy'?" },
       { "has an unknown presentation", "local m = require 'weft'.model { columns = { title = 'jsn' } }\nreturn m", 1, "did you mean 'json'?" },
       { "has a scope named like a method", "local m = require 'weft'.model { scopes = { where = print } }\nreturn m", 1, "where" },
       { "names an option of later", "local m = require 'weft'.model { validate = {} }\nreturn m", 1, "validate" },
@@ -329,6 +354,21 @@ backends.each(function(backend)
         assert.equal("Lamp", models.Product:find(1).title)
       end)
     end
+
+    it("fails for everybody who waits for it", function()
+      script("Product", "local weft = require 'weft'\nweft.sleep(0.001)\nerror 'no luck'")
+      local failures = weft.run(function()
+        local count = 0
+        local function touch()
+          local err = raises("usage", function() return models.Product end, "no luck")
+          assert.truthy(err.cause:find("no luck", 1, true))
+          count = count + 1
+        end
+        weft.all { touch, touch, function() coroutine.wrap(touch)() end }
+        return count
+      end)
+      assert.equal(3, failures)
+    end)
 
     it("keeps the error of Weft that it raised", function()
       script("Product", ('return require "weft".database(%q):query("select * from missing_table")'):format(name))

@@ -4,19 +4,12 @@
 local weft = require "weft"
 local backends = require "spec.support.backends"
 local servers = require "spec.support.servers"
+local clock = require "spec.support.clock"
 local raises = require "spec.support.raises"
 
 local function counts(db)
   local s = db:stats()
   return s.open, s.opened
-end
-
----A clock for what is printed: weft.now() is text, so uptime serves.
-local function uptime()
-  local file = assert(io.open("/proc/uptime"))
-  local text = file:read("n")
-  file:close()
-  return text
 end
 
 backends.each(function(backend)
@@ -260,9 +253,9 @@ describe("on postgres a pool", function()
       for i = 1, 500 do
         weft.spawn(function()
           weft.sleep(i * 0.001)
-          local start = uptime()
+          local start = clock()
           local row = T:batch(false):find(i)
-          slowest = math.max(slowest, uptime() - start)
+          slowest = math.max(slowest, clock() - start)
           sum = sum + row.n
         end)
       end

@@ -357,6 +357,8 @@ backends.each(function(backend)
       assert.equal(2, rows[4].product_id)
       assert.equal(3, rows[5].product_id)
       assert.equal(0, Product:find_many({}).n)
+      rows = Product:find_many { 1.0, "02", decimal "3" }
+      assert.same({ 1, 2, 3 }, { rows[1].product_id, rows[2].product_id, rows[3].product_id })
     end)
 
     it("takes lists for a composite key", function()
@@ -428,6 +430,9 @@ backends.each(function(backend)
     it("gives lists for several columns", function()
       local list = Product:where("product_id", "<=", 2):order("product_id"):pluck("product_id", "title")
       assert.same({ { 1, "Lamp", n = 2 }, { 2, "lantern", n = 2 }, n = 2 }, list)
+      assert.same({ n = 2, "red", "blue" }, Product:where { product_id = { 1, 2 } }:order("product_id"):pluck "attrs.color")
+      assert.equal('[[1,"red"],[7,null]]',
+        weft.encode(Product:where { product_id = { 1, 7 } }:order("product_id"):pluck("product_id", "attrs.color")))
       raises("usage", function() Product:pluck() end)
       raises("usage", function() Product:pluck "titel" end, "title")
     end)
@@ -531,6 +536,36 @@ backends.each(function(backend)
     end)
   end)
 
+  describe("a column", function()
+    it("may have any name", function()
+      local other, name = backend.open [[
+        create table "we ird" ("sel ect" integer primary key, "quo""te" text, "dot.ted" text, "größe" integer, "n" integer, "Order" text);
+        insert into "we ird" values (1, 'q', 'd', 3, 4, 'o'), (2, null, null, null, null, null)]]
+      local Weird = weft.models(name)["we ird"]
+      local row = Weird:find(1)
+      assert.same({ "q", "d", 3, 4, "o" }, { row['quo"te'], row["dot.ted"], row["größe"], row.n, row.Order })
+      assert.equal(1, Weird:where({ ['quo"te'] = "q", ["dot.ted"] = "d", ["größe"] = 3, n = 4, Order = "o" }):one()["sel ect"])
+      assert.equal(2, Weird:order('quo"te', "desc", "nulls first"):order("sel ect"):first()["sel ect"])
+      row['quo"te'], row["dot.ted"], row.n = "new", "er", 5
+      row:save()
+      assert.same({ n = 1, "new" }, Weird:where { ["dot.ted"] = "er", n = 5 }:pluck 'quo"te')
+      assert.equal(9, Weird:create({ ["sel ect"] = 9, ["größe"] = 1 })["sel ect"])
+      assert.equal(4, Weird:sum "größe")
+      assert.equal(1, Weird:group("größe"):select { "größe", ["a b"] = weft.count() }:having("a b", "=", 1):order("a b"):first()["a b"])
+      local bad = { "", "a\0b", 'x" from products; --', "n; drop table products" }
+      for _, column in ipairs(bad) do
+        raises("usage", function() Weird:where { [column] = 1 } end)
+        raises("usage", function() Weird:select(column) end)
+        raises("usage", function() Weird:order(column) end)
+        raises("usage", function() Weird:create { [column] = 1 } end)
+      end
+      raises("usage", function() Weird:select { ["a\0b"] = "n" } end)
+      local evil = 'x" , (select 1) as "y'
+      assert.equal(5, Weird:select { "sel ect", [evil] = "n" }:find(1)[evil])
+      other:ping()
+    end)
+  end)
+
   describe("a wrong query", function()
     -- what is wrong, words of the message
     local wrong = {
@@ -578,6 +613,9 @@ backends.each(function(backend)
       { "a dot instead of a colon", function() Product.where { stock = 1 } end, { "colon" } },
       { "path without keys", function() weft.path "attrs" end, { "path" } },
       { "a path with a wrong key", function() weft.path("attrs", {}) end, { "path" } },
+      { "a select of one name twice", function() Product:select("stock", "title", "stock") end, { "'stock'" } },
+      { "a select of an alias that is a column", function() Product:select { "stock", stock = "price" } end, { "'stock'" } },
+      { "a select of two sums without alias", function() Product:select { weft.sum "stock", weft.sum "price" } end, { "'sum'" } },
       { "aggregates without a column", function() weft.sum() end, { "sum" } },
       { "aggregates without a column", function() weft.count_distinct() end, { "count_distinct" } },
     }

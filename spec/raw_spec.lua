@@ -5,6 +5,7 @@ local weft = require "weft"
 local backends = require "spec.support.backends"
 local raises = require "spec.support.raises"
 local servers = require "spec.support.servers"
+local shell = require "spec.support.shell"
 
 local null, decimal = weft.null, weft.decimal
 
@@ -373,6 +374,18 @@ describe("database", function()
     raises("closed", function() first:ping() end)
     raises("syntax", function() second:query "select * from one" end)
     second:close()
+  end)
+
+  it("takes a url from the environment before the configured one", function()
+    local folder = shell.must("mktemp -d"):gsub("%s+$", "")
+    finally(function() shell.run("rm -rf " .. shell.quote(folder)) end)
+    shell.write(folder .. "/x.lua", [[
+      local weft = require "weft"
+      weft.configure { databases = { spec_env = "postgres://nobody@127.0.0.1:1/x" } }
+      print(weft.database("spec_env"):query("select 1 as x")[1].x, (weft.database "spec_other":rows "select 2")[1][1])]])
+    local text = shell.must(("WEFT_DATABASE_SPEC_ENV=sqlite::memory: WEFT_DATABASE_SPEC_OTHER=sqlite::memory: %s run %s"):format(
+      shell.quote(os.getenv "WEFT_SPEC_BUILD" .. "/weft"), shell.quote(folder .. "/x.lua")))
+    assert.equal("1\t2\n", text)
   end)
 
   it("takes nothing wrong", function()

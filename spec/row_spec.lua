@@ -361,6 +361,19 @@ backends.each(function(backend)
       assert.is_nil(Product:find(1).title)
     end)
 
+    it("leaves alone what a query computed", function()
+      local row = Product:select({ "product_id", "title", twice = weft.raw "stock * 2" }):find(1)
+      row.title = "new"
+      row:save()
+      assert.equal("new", Product:find(1).title)
+      assert.equal(10, row.twice)
+      assert.equal("new", row:reload().title)
+      assert.equal(10, row.twice)
+      row = Product:select({ "product_id", twice = weft.raw "stock * 2" }):find(1)
+      row.twice = 7
+      raises("usage", function() row:save() end, "twice")
+    end)
+
     it("ignores what is no column", function()
       local row = Product:find(1)
       row.titel = "x"

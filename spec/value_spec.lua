@@ -108,6 +108,7 @@ describe("encode", function()
     raises("usage", function() encode { 1, 2, x = 3 } end)
     raises("usage", function() encode { [1.5] = 1 } end)
     raises("usage", function() encode { [true] = 1 } end)
+    raises("type", function() encode { "\xff" } end, "UTF-8")
     local cycle = {}
     cycle.self = cycle
     raises("usage", function() encode(cycle) end, "cycle")

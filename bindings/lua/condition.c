@@ -163,7 +163,7 @@ static int list(struct builder *b, int idx, const struct weft_column_type *to, c
   for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) count++;
   if (count != n)
     return weft_fail(b->err, WEFT_USAGE, "%s: a list without holes and other keys is expected; say "
-                                         "weft.null for NULL", what);
+                                         "weft.null for NULL, weft.json(...) for a JSON value", what);
   struct weft_array *a = weft_arena_alloc(b->arena, sizeof *a + n * sizeof(struct weft_value));
   a->n = (uint32_t)n;
   a->elem = WEFT_ANY;

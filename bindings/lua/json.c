@@ -17,6 +17,7 @@ struct encoder {
   struct weft_buf *out;
   struct weft_error *err;
   int depth;
+  bool strict; /* text that is no UTF-8 fails instead of being mended */
 };
 
 static int encode(struct encoder *e, int idx);
@@ -175,6 +176,8 @@ static int encode(struct encoder *e, int idx) {
       return 0;
     case LUA_TSTRING: {
       const char *s = lua_tolstring(L, idx, &n);
+      if (!weft_utf8_valid(s, n))
+        return weft_fail(e->err, WEFT_TYPE, "encode: text that is not UTF-8 has no JSON form");
       weft_json_string(e->out, weft_slice(s, n));
       return 0;
     }
@@ -194,10 +197,10 @@ static int encode(struct encoder *e, int idx) {
   return weft_fail(e->err, WEFT_USAGE, "encode: a %s has no JSON form", luaL_typename(L, idx));
 }
 
-int weft_lua_encode(lua_State *L, struct weft_lua *w, int idx, struct weft_buf *out,
+int weft_lua_encode(lua_State *L, struct weft_lua *w, int idx, bool strict, struct weft_buf *out,
                     struct weft_error *err) {
   int top = lua_gettop(L);
-  struct encoder e = {.L = L, .w = w, .out = out, .err = err};
+  struct encoder e = {.L = L, .w = w, .out = out, .err = err, .strict = strict};
   int rc = encode(&e, lua_absindex(L, idx));
   lua_settop(L, top);
   if (rc == 0 && weft_buf_failed(out)) rc = weft_fail(err, WEFT_TYPE, "encode: above 1 GiB of text");
@@ -298,7 +301,7 @@ static int l_encode(lua_State *L) {
   struct weft_buf b;
   if (lua_isnone(L, 1)) return weft_lua_usage(L, w, "encode takes a value");
   weft_buf_init(&b);
-  if (weft_lua_encode(L, w, 1, &b, &err)) {
+  if (weft_lua_encode(L, w, 1, false, &b, &err)) {
     weft_buf_release(&b);
     return weft_lua_raise(L, w, &err, NULL);
   }

@@ -80,7 +80,7 @@ static int json_value(lua_State *L, struct weft_lua *w, int idx, struct weft_are
                       struct weft_value *out, struct weft_error *err) {
   struct weft_buf b;
   weft_buf_init(&b);
-  int rc = weft_lua_encode(L, w, idx, &b, err);
+  int rc = weft_lua_encode(L, w, idx, true, &b, err);
   if (rc == 0)
     *out = (struct weft_value){
         .type = WEFT_JSON, .n = (uint32_t)b.n, .u.s = weft_arena_copy(arena, b.p, b.n)};
@@ -189,6 +189,8 @@ static int l_raw(lua_State *L) {
   if (lua_type(L, 1) != LUA_TSTRING)
     return weft_lua_usage(L, w, "raw takes SQL text and its parameters, got %s",
                           luaL_typename(L, 1));
+  if (lua_tostring(L, 1)[strspn(lua_tostring(L, 1), " \t\r\n")] == 0)
+    return weft_lua_usage(L, w, "raw: the SQL text is empty");
   for (int i = 2; i <= lua_gettop(L); i++)
     if (lua_isnil(L, i))
       return weft_lua_usage(L, w, "raw: parameter %d is nil; say weft.null for NULL", i - 1);

@@ -18,6 +18,9 @@
 #include "postgres_types.h"
 
 enum { WEFT_PG_KEYWORDS = 24, WEFT_PG_STATEMENTS = 256, WEFT_PG_NAME = 32 };
+/* libpq's buffers only grow: after so great a statement or answer the connection is not used again.
+ */
+enum { WEFT_PG_GREAT = 64 << 20 };
 static const int64_t WEFT_PG_SECOND = 1000000000;
 
 /* What configure makes of url and options; lives in the settings' arena. */
@@ -98,7 +101,7 @@ struct weft_pg_conn {
   uint32_t held, ready;
   bool pipeline; /* libpq's mode */
   bool sending, copying, lost;
-  bool pooled;       /* others may use the session between two groups: nothing is prepared */
+  bool pooled;      /* others may use the session between two groups: nothing is prepared */
   bool open_group;  /* sent, but no sync point behind it yet */
   uint32_t group_n; /* operations in it, and the time they are expected to take */
   int64_t group_ns;

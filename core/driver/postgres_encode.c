@@ -417,16 +417,16 @@ static int encode_one(struct weft_pg_params *e, int i, const struct weft_slot *s
 
 int weft_pg_encode(struct weft_pg_params *e, const struct weft_slot *slots, uint32_t nslots,
                    const struct weft_value *values, uint32_t n, struct weft_error *err) {
-  uint64_t total = 0;
   if (n > WEFT_PG_MAX_PARAMS)
     return weft_fail(err, WEFT_USAGE, "%u parameters; PostgreSQL takes at most %d in one statement",
                      n, WEFT_PG_MAX_PARAMS);
   make_room(e, n);
   e->n = (int)n;
+  e->total = 0;
   weft_buf_reset(&e->bytes);
   for (uint32_t i = 0; i < n; i++) {
-    if (values[i].type >= WEFT_TEXT) total += size_of(values[i]);
-    if (total > MAX_BYTES) goto too_long;
+    if (values[i].type >= WEFT_TEXT) e->total += size_of(values[i]);
+    if (e->total > MAX_BYTES) goto too_long;
     if (encode_one(e, (int)i, i < nslots ? &slots[i] : NULL, values[i], err) != 0) return -1;
     if (weft_buf_failed(&e->bytes) || e->bytes.n > MAX_BYTES) goto too_long;
   }

@@ -92,6 +92,7 @@ static struct weft_pg_shape *shape_of(struct weft_pg_conn *c, struct weft_pg_fli
 
 static void take_rows(struct weft_pg_conn *c, struct weft_pg_flight *f, const PGresult *res) {
   struct weft_error err;
+  if (PQresultMemorySize(res) > WEFT_PG_GREAT) c->base.broken = true;
   switch (weft_pg_rows(shape_of(c, f, res), res, &f->rows, &err)) {
   case 0:
     return;
@@ -204,17 +205,15 @@ static bool runs_again(const struct weft_pg_conn *c, const struct weft_pg_flight
   if ((op->flags & WEFT_OP_IN_TX) || c->base.tx != WEFT_TX_NONE) return false;
   if (f->skipped && (op->flags & WEFT_OP_SHARED) && (op->plan->flags & WEFT_PLAN_READ)) return true;
   if (f->maybe_hit && strcmp(f->err->code, "57014") == 0) return true;
-  return f->stale && !f->retried;
+  return f->stale && (!f->retried || c->pooled);
 }
 
 static void finish(struct weft_pg_conn *c, struct weft_pg_flight *f) {
   struct weft_op *op = f->op;
   struct weft_error *err = f->err;
   struct weft_rows *rows = f->rows;
-  if (err && f->why && strcmp(err->code, "57014") == 0) {
-    weft_pg_why(err, f->why);
-    memcpy(err->code, "57014", 6);
-  }
+  if (err && f->why && (f->stale || f->skipped || strcmp(err->code, "57014") == 0))
+    weft_pg_why(err, f->why); /* it did not run to its end */
   if (err) weft_rows_unref(rows), rows = NULL;
   else if (!rows) rows = weft_rows_new(NULL, 0);
   f->err = NULL;

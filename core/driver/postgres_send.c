@@ -6,10 +6,10 @@
    one answer, which halves its work and the system calls on both sides. When one of them fails,
    those behind it were not run, and run again, each with a sync point of its own: it fails alone.
    - Everything else has its own.
-   Without prepared statements there may be a pooler that gives the session to another client at every
-   ReadyForQuery that it did not expect a message after (PgBouncer before 1.21 does, in the middle of
-   the next message: answers then reach the wrong client). There, a group goes out when the one before
-   it has ended, and is larger.
+   Without prepared statements there may be a pooler that gives the session to another client at
+   every ReadyForQuery that it did not expect a message after (PgBouncer before 1.21 does, in the
+   middle of the next message: answers then reach the wrong client). There, a group goes out when
+   the one before it has ended, and is larger.
 
    Nothing is sent while a cancel request is under way, for it could hit what is sent. */
 #include <stdlib.h>
@@ -151,6 +151,7 @@ static bool send_statement(struct weft_pg_conn *c, struct weft_pg_flight *f,
     if (weft_pg_encode(&c->params, p->slots, p->nslots, op->params, op->nparams, err) != 0)
       return false;
     ok = is_prepared(c, p) ? send_prepared(c, f, p) : send_unprepared(c, f, p);
+    if (c->params.total > WEFT_PG_GREAT) c->base.broken = true;
     weft_pg_params_done(&c->params);
   }
   if (ok) return true;

@@ -112,8 +112,8 @@ static bool float8_binary(struct weft_arena *a, const char *p, uint32_t n, struc
   return true;
 }
 
-/* Does near read back as f, and not only because a tie is broken in its favour? The server's own text
-   never relies on that. */
+/* Does near read back as f, and not only because a tie is broken in its favour? The server's own
+   text never relies on that. */
 static bool reads_back(double near, float f) {
   float below = nextafterf(f, -INFINITY), above = nextafterf(f, INFINITY);
   if ((float)near != f) return false;

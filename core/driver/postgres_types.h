@@ -106,6 +106,7 @@ struct weft_pg_params {
   uint32_t *types, *offsets;
   uint32_t room; /* how many fit */
   struct weft_buf bytes;
+  uint64_t total; /* bytes of text and bytes, borrowed ones included */
   const char *few_values[WEFT_PG_FEW];
   int few_lengths[WEFT_PG_FEW], few_formats[WEFT_PG_FEW];
   uint32_t few_types[WEFT_PG_FEW], few_offsets[WEFT_PG_FEW];

@@ -22,12 +22,14 @@ function methods:pluck(...)
   end
   local rows = self:select(...):all()
   local list = core.array { n = #rows }
+  if #rows == 0 then return list end
+  local names = core.columns(rows[1]) -- "attrs.color" is called color
   for i, row in ipairs(rows) do
     if columns.n == 1 then
-      list[i] = row[columns[1]]
+      list[i] = row[names[1]]
     else
       local values = { n = columns.n }
-      for k = 1, columns.n do values[k] = row[columns[k]] end
+      for k = 1, columns.n do values[k] = row[names[k]] end
       list[i] = values
     end
   end
@@ -128,6 +130,17 @@ function methods:each(size)
   end
 end
 
+---A key as the text under which keys of the same meaning meet: 1, 1.0, "1" and "01" in a column of
+---integers; uuids in any spelling.
+local function key_text(key, like)
+  local text = tostring(key)
+  if math.type(like) == "integer" then return tostring(math.tointeger(tonumber(text)) or text) end
+  if #text >= 32 and type(like) == "string" and like:find "^%x+%-%x+%-%x+%-%x+%-%x+$" then
+    return (text:gsub("%X", ""):lower())
+  end
+  return text
+end
+
 ---Rows by key in the order of the keys; a key without a row leaves a hole.
 ---@param keys any[] values of the key, or lists of them for a composite key
 ---@return { n: integer, [integer]: weft.Row }
@@ -145,14 +158,12 @@ function methods:find_many(keys)
     return found
   end
   if n == 0 then return found end
-  local by_key = {}
+  local by_key, like = {}, nil
   for _, row in ipairs(self:where(key[1], "in", keys):all()) do
-    by_key[tostring(row[key[1]])] = row
+    like = row[key[1]]
+    by_key[key_text(like, like)] = row
   end
-  for i = 1, n do
-    local text = tostring(keys[i])
-    found[i] = by_key[text] or by_key[text:lower()]
-  end
+  for i = 1, n do found[i] = by_key[key_text(keys[i], like)] end
   return found
 end
 

@@ -44,6 +44,20 @@ local function gone(info, op)
   errors.raise("not_found", ("the row of %s is not there any more"):format(info.label), { op = op, model = info.label })
 end
 
+---The row's columns that its table has (what a query computed is not read again), and those in `more`.
+local function stored_columns(row, model, more)
+  local types, list, has = core.table(model).types, {}, {}
+  for _, names in ipairs { core.columns(row), more } do
+    for _, name in ipairs(names) do
+      if types[name] and not has[name] then
+        list[#list + 1] = name
+        has[name] = true
+      end
+    end
+  end
+  return table.unpack(list)
+end
+
 ---Names of the columns that differ from what was read, in order; and their values (weft.null for NULL).
 ---@param row weft.Row
 ---@return string[] names
@@ -63,7 +77,7 @@ end
 ---@return weft.Row row the same table
 function M.reload(row)
   local model, key, values, info = identity(row, "reload")
-  local stored = one_row(model:select(table.unpack(core.columns(row))), key, values):first()
+  local stored = one_row(model:select(stored_columns(row, model)), key, values):first()
   if not stored then gone(info, "reload") end
   for name in pairs(loaded[row] or {}) do row[name] = nil end -- read again when touched
   return become(row, stored)
@@ -80,12 +94,7 @@ function M.save(row)
   for i, name in ipairs(key) do
     if values[name] ~= nil then id[i] = values[name] end
   end
-  local columns, has = core.columns(row), {}
-  for _, name in ipairs(columns) do has[name] = true end
-  for _, name in ipairs(names) do
-    if not has[name] then columns[#columns + 1] = name end
-  end
-  local stored = one_row(model:select(table.unpack(columns)), key, id):first()
+  local stored = one_row(model:select(stored_columns(row, model, names)), key, id):first()
   if not stored then gone(info, "save") end
   return become(row, stored)
 end
