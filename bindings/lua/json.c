@@ -17,7 +17,6 @@ struct encoder {
   struct weft_buf *out;
   struct weft_error *err;
   int depth;
-  bool strict; /* text that is no UTF-8 fails instead of being mended */
 };
 
 static int encode(struct encoder *e, int idx);
@@ -197,10 +196,10 @@ static int encode(struct encoder *e, int idx) {
   return weft_fail(e->err, WEFT_USAGE, "encode: a %s has no JSON form", luaL_typename(L, idx));
 }
 
-int weft_lua_encode(lua_State *L, struct weft_lua *w, int idx, bool strict, struct weft_buf *out,
+int weft_lua_encode(lua_State *L, struct weft_lua *w, int idx, struct weft_buf *out,
                     struct weft_error *err) {
   int top = lua_gettop(L);
-  struct encoder e = {.L = L, .w = w, .out = out, .err = err, .strict = strict};
+  struct encoder e = {.L = L, .w = w, .out = out, .err = err};
   int rc = encode(&e, lua_absindex(L, idx));
   lua_settop(L, top);
   if (rc == 0 && weft_buf_failed(out)) rc = weft_fail(err, WEFT_TYPE, "encode: above 1 GiB of text");
@@ -301,7 +300,7 @@ static int l_encode(lua_State *L) {
   struct weft_buf b;
   if (lua_isnone(L, 1)) return weft_lua_usage(L, w, "encode takes a value");
   weft_buf_init(&b);
-  if (weft_lua_encode(L, w, 1, false, &b, &err)) {
+  if (weft_lua_encode(L, w, 1, &b, &err)) {
     weft_buf_release(&b);
     return weft_lua_raise(L, w, &err, NULL);
   }

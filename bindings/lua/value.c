@@ -80,7 +80,7 @@ static int json_value(lua_State *L, struct weft_lua *w, int idx, struct weft_are
                       struct weft_value *out, struct weft_error *err) {
   struct weft_buf b;
   weft_buf_init(&b);
-  int rc = weft_lua_encode(L, w, idx, true, &b, err);
+  int rc = weft_lua_encode(L, w, idx, &b, err);
   if (rc == 0)
     *out = (struct weft_value){
         .type = WEFT_JSON, .n = (uint32_t)b.n, .u.s = weft_arena_copy(arena, b.p, b.n)};

@@ -125,8 +125,8 @@ int weft_lua_value(lua_State *L, struct weft_lua *w, int idx, struct weft_arena 
 void weft_lua_open_value(lua_State *L, struct weft_lua *w);
 
 /* ---- json.c ---- */
-/* strict: text that is no UTF-8 fails as type; otherwise each wrong byte becomes U+FFFD. */
-int weft_lua_encode(lua_State *L, struct weft_lua *w, int idx, bool strict, struct weft_buf *out,
+/* Text that is no UTF-8 fails as type. */
+int weft_lua_encode(lua_State *L, struct weft_lua *w, int idx, struct weft_buf *out,
                     struct weft_error *err);
 int weft_lua_decode(lua_State *L, struct weft_lua *w, struct weft_slice text,
                     struct weft_error *err); /* pushes one value, or nothing on failure */
