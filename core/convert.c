@@ -105,7 +105,7 @@ static int to_float(struct weft_value v, const struct weft_column_type *to, stru
 /* Declared precision and scale, as in decimal(10, 2). */
 static int check_digits(const struct weft_decimal *d, const struct weft_column_type *to,
                         struct weft_error *err) {
-  struct weft_decimal kept, limit;
+  struct weft_decimal kept;
   bool exact = true;
   if (to->precision <= 0) return 0;
   int scale = to->scale > 0 ? to->scale : 0;
@@ -113,14 +113,11 @@ static int check_digits(const struct weft_decimal *d, const struct weft_column_t
     return weft_fail(err, WEFT_TYPE, "more digits than decimal(%d, %d) keeps", to->precision,
                      scale);
   int whole = to->precision - scale;
-  if (whole >= WEFT_DECIMAL_DIGITS) return 0;
-  char text[16];
-  snprintf(text, sizeof text, "1e%d", whole < 0 ? 0 : whole);
-  struct weft_decimal size = *d;
-  size.neg = false;
-  if (weft_decimal_parse(weft_slice_of(text), &limit) != 0 ||
-      weft_decimal_compare(&size, &limit) < 0)
-    return 0;
+  int digits = (whole < 0 ? 0 : whole) + d->scale;
+  if (digits >= WEFT_DECIMAL_DIGITS) return 0;
+  unsigned __int128 limit = 1, size = (unsigned __int128)d->hi << 64 | d->lo;
+  while (digits-- > 0) limit *= 10;
+  if (size < limit) return 0;
   return weft_fail(err, WEFT_TYPE, "out of range for decimal(%d, %d)", to->precision, scale);
 }
 

@@ -200,6 +200,7 @@ int weft_loop_pump(struct weft_loop *l, const bool *done, struct weft_error *err
   l->stale = true;
   reference(l);
   finish_turn(l);
+  if (!pending(l)) uv_idle_stop(&l->idle); /* an active one would cost a turn that waits for nothing */
   while (!*done) uv_run(l->uv, UV_RUN_ONCE);
   finish_turn(l); /* what the last call backs deferred must not wait for the next pump */
   if (pending(l)) uv_idle_start(&l->idle, on_idle);

@@ -73,7 +73,8 @@ bool weft_plan_aggregate(const struct weft_plan *p, uint32_t i, struct weft_colu
   if (!p->query || !p->table) return false;
   weft_arena_init(&arena, scratch, sizeof scratch);
   weft_query_parts(p->query, &arena, &parts);
-  if (parts.verb && parts.verb->clause == WEFT_C_AGGREGATE) e = i ? NULL : parts.verb->items[0].expr;
+  bool alone = parts.verb && parts.verb->clause == WEFT_C_AGGREGATE;
+  if (alone) e = i ? NULL : parts.verb->items[0].expr;
   else if (!parts.verb && i < parts.nselect) e = parts.select[i].expr;
   int at = -1;
   if (e && e->kind >= WEFT_E_SUM && e->kind <= WEFT_E_MAX && e->kids[0]->kind == WEFT_E_COLUMN)

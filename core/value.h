@@ -114,7 +114,7 @@ struct weft_column_type {
   uint8_t size; /* of an array: of its elements */
   bool zone_utc;        /* a TIMESTAMP that is declared to be UTC takes values with a zone */
   int16_t precision, scale; /* of a decimal; -1 not declared. precision of text: its length limit */
-  uint32_t clock;       /* of a timestamp: numbers are so many a second since 1970; 0: no number is a time */
+  uint32_t clock;       /* of a timestamp: a number is a time in 1/clock s since 1970; 0: none is */
   uint32_t oid;         /* PostgreSQL's type, 0 elsewhere */
   uint32_t elem_oid;
 };

@@ -13,8 +13,9 @@ local function sorted(names)
   return list
 end
 
-local schema = [[
-  create table items (id integer primary key, kind text, n integer, price numeric(6,2));
+local schema = "create table items (id integer primary key, kind text, n integer, price numeric(6,2));"
+local filling = [[
+  delete from items;
   insert into items values (1, 'a', 1, 1.50), (2, 'a', 2, 2.50), (3, 'b', 3, null);]]
 
 -- Each function calls its name and checks the answer. c: db, name, Item (the model).
@@ -40,8 +41,8 @@ local api = {
     sleep = function()
       local order = {}
       weft.run(function()
-        weft.spawn(function() weft.sleep(0.002) order[2] = "second" end)
-        weft.spawn(function() weft.sleep(0.001) order[1] = "first" end)
+        weft.spawn(function() weft.sleep(0.1) order[2] = "second" end)
+        weft.spawn(function() weft.sleep(0) order[1] = "first" end)
       end)
       assert.same({ "first", "second" }, order)
     end,
@@ -130,8 +131,9 @@ local api = {
     ping = function(c) assert.is_true(c.db:ping()) end,
     stats = function(c) assert.is_true(c.db:stats().open >= 1) end,
     close = function(c)
-      c.db:close()
-      raises("closed", function() c.db:ping() end)
+      local db = c.backend.open(schema)
+      db:close()
+      raises("closed", function() db:ping() end)
     end,
   },
   transaction = {
@@ -270,10 +272,15 @@ local api = {
 backends.each(function(backend)
   local c
 
-  before_each(function()
+  setup(function()
     local db, name = backend.open(schema)
-    c = { db = db, name = name, Item = weft.models(name).Item }
+    c = { backend = backend, db = db, name = name, Item = weft.models(name).Item }
     c.Item:first()
+  end)
+
+  before_each(function()
+    c.db:script(filling)
+    c.Item:first() -- after a script the table is looked at again
   end)
 
   for _, object in ipairs(sorted(api)) do

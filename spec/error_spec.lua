@@ -23,6 +23,15 @@ local schema = {
 local fields = { kind = "string", message = "string", op = "string", model = "string", database = "string", code = "string",
   constraint = "string", column = "string", retryable = "boolean", outcome_unknown = "boolean" }
 
+---A function that returns to each of n tasks once all have called it.
+local function meeting(n)
+  local here = 0
+  return function()
+    here = here + 1
+    while here < n do weft.sleep(0) end
+  end
+end
+
 local function check_shape(err)
   for key, value in pairs(err) do assert.equal(fields[key], type(value), key) end
   assert.is_boolean(err.retryable)
@@ -139,11 +148,12 @@ backends.each(function(backend)
     if not postgres then return end
 
     it("are told apart and are retryable", function()
+      local meet = meeting(2)
       local function cross(first, second)
         return function()
           db:transaction(function()
             Parent:where({ id = first }):update { age = 1 }
-            weft.sleep(0.01)
+            meet()
             Parent:where({ id = second }):update { age = 2 }
           end)
         end
@@ -154,12 +164,13 @@ backends.each(function(backend)
       check_shape(err)
     end)
 
-    it("serialization", function()
+    it("have a code each", function()
+      local meet = meeting(2)
       local function add(id)
         return function()
           db:transaction(function()
             local n = Parent:sum "age"
-            weft.sleep(0.01)
+            meet()
             Parent:create { id = id, name = "n" .. id, age = n }
           end, { isolation = "serializable" })
         end
@@ -241,21 +252,21 @@ end)
 describe("an error of the pool", function()
   it("is pool_timeout when no connection came free", function()
     local db = backends["postgres"].open("create table t (id integer)", { pool = { max = 1, wait = 0.05 } })
-    local err = raises("pool_timeout", function()
-      weft.run(function()
-        weft.all {
-          function()
-            db:session(function(s)
-              s:query "select 1"
-              weft.sleep(0.5)
-            end)
-          end,
-          function()
-            weft.sleep(0)
-            db:query "select 1"
-          end,
-        }
-      end)
+    local meet, err = meeting(2), nil
+    weft.run(function()
+      weft.all {
+        function()
+          db:session(function(s)
+            s:query "select 1"
+            meet()
+            while not err do weft.sleep(0) end
+          end)
+        end,
+        function()
+          meet()
+          err = raises("pool_timeout", function() db:query "select 1" end)
+        end,
+      }
     end)
     check_shape(err)
   end)

@@ -29,7 +29,7 @@ local filling = [[
     insert into places values ('de', 'Ulm', 1, 'x'), ('fr', 'Ulm', 2, 'y');
     insert into odd values (1, 'a', 'b', 'c', 'd');
     insert into logs values ('x');]]
-for dialect, text in pairs(schema) do schema[dialect] = text .. filling end
+local tables = { "products", "places", "odd", "logs" }
 
 local product_script = [[
 local weft = require "weft"
@@ -49,7 +49,7 @@ return require "weft".model {
 backends.each(function(backend)
   local db, Product, Place, Odd, Log, folder
 
-  before_each(function()
+  setup(function()
     local name
     db, name = backend.open(schema)
     folder = shell.must("mktemp -d"):gsub("%s+$", "")
@@ -59,10 +59,16 @@ backends.each(function(backend)
     weft.configure { models = folder }
     local models = weft.models(name)
     Product, Place, Odd, Log = models.Product, models.Place, models.Odd, models.logs
-    Product:first()
+    for _, model in ipairs { Product, Place, Odd, Log } do model:first() end -- scripts are loaded, tables known
   end)
 
-  after_each(function()
+  before_each(function()
+    for _, name in ipairs(tables) do db:execute("delete from " .. name) end
+    db:script(filling)
+    Product:first() -- after a script the table is looked at again
+  end)
+
+  teardown(function()
     weft.configure { models = "models" }
     shell.run("rm -rf " .. shell.quote(folder))
   end)

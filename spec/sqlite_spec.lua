@@ -41,10 +41,10 @@ describe("a long statement never seen before", function()
       local db = backends[kind].open()
       db:ping()
       -- how many steps take about three seconds here
-      local start = os.clock()
+      local start = clock()
       db:query(recursive, 200000)
-      local rate = 200000 / math.max(os.clock() - start, 0.001)
-      local limit = math.min(math.floor(rate * 3), 30000000)
+      local rate = 200000 / math.max(clock() - start, 0.001)
+      local limit = math.min(math.floor(rate * 3), 15000000)
       if kind == "sqlite memory" then limit = limit // 6 end
       local shape = recursive:gsub("as n from c", "as n, 1 as fresh from c")
       local gap, ticks, last = 0, 0, nil
@@ -67,7 +67,8 @@ describe("a long statement never seen before", function()
         print(("# %s: a recursive query of %.1f s, largest gap of a 1 ms timer: %.0f ms (%d ticks)")
           :format(kind, clock() - from, gap * 1000, ticks))
       end)
-      assert.is_true(gap < 0.1, ("gap %.3f s"):format(gap))
+      -- 20 ms where the machine has nothing else to do; inline it would be the whole query.
+      assert.is_true(gap < 0.5, ("gap %.3f s"):format(gap))
       assert.is_true(ticks > 20)
     end)
   end
@@ -206,7 +207,7 @@ describe("another process that holds the write lock", function()
       pipe:close()
       os.remove(path_of(url) .. ".script")
       assert.is_true(ticks > 20, ticks .. " ticks")
-      assert.is_true(gap < 0.1, "gap " .. gap)
+      assert.is_true(gap < 0.15, "gap " .. gap)
       assert.same({ { 1000 }, { 1 } }, db:rows "select n from t order by rowid")
       end
   end)

@@ -40,7 +40,8 @@ static int64_t array_length(struct encoder *e, int idx, bool marked) {
   lua_State *L = e->L;
   int64_t length = (int64_t)lua_rawlen(L, idx), n = length;
   lua_pushliteral(L, "n");
-  bool counted = lua_rawget(L, idx) == LUA_TNUMBER && lua_isinteger(L, -1) && lua_tointeger(L, -1) >= length;
+  lua_rawget(L, idx);
+  bool counted = lua_isinteger(L, -1) && lua_tointeger(L, -1) >= length;
   if (counted) n = lua_tointeger(L, -1);
   lua_pop(L, 1);
   if (marked) return n;

@@ -110,6 +110,7 @@ static int state_gc(lua_State *L) {
   weft_context_on_event(w->context, NULL, NULL);
   weft_lua_close_tasks(w);
   weft_context_free(w->context);
+  weft_buf_release(&w->text);
   w->context = NULL;
   for (struct weft_list *l; (l = weft_list_take(&w->spare));)
     free(WEFT_CONTAINER(l, struct lua_call, link));
@@ -166,6 +167,7 @@ int luaopen_weft_core(lua_State *L) {
   weft_list_init(&w->txs);
   weft_list_init(&w->tasks);
   weft_list_init(&w->spare);
+  weft_buf_init(&w->text);
   lua_newtable(L);
   lua_pushcfunction(L, state_gc);
   lua_setfield(L, -2, "__gc");

@@ -26,6 +26,11 @@ int weft_lua_with_table(lua_State *L, struct weft_lua *w, struct lua_query *lq, 
                         lua_KFunction k);
 void weft_lua_push_scalar(lua_State *L, struct weft_lua *w, const struct weft_rows *rows);
 struct weft_query *weft_lua_ordered(struct weft_query *q, const struct weft_table *t);
+/* The rows at stack index 2 as the insert c. 1: they cannot be one statement. */
+int weft_lua_many(lua_State *L, struct weft_lua *w, const struct weft_table *t,
+                  struct weft_query *c, struct weft_error *err);
+/* Adds core.seek (page.c) to the module table on top. */
+void weft_lua_open_page(lua_State *L, struct weft_lua *w);
 /* Adds the writes to the methods table on top. */
 void weft_lua_open_write(lua_State *L, struct weft_lua *w);
 

@@ -74,6 +74,7 @@ struct weft_lua {
   int slot[SLOT_COUNT]; /* registry references, one each */
   uint32_t ntasks, nshapes;
   const void *null;    /* address of weft.null */
+  struct weft_buf text; /* JSON that is being written */
   struct weft_decimal decimals[DECIMALS]; /* what SLOT_DECIMALS holds; scale -1: nothing */
   char prefix[512];    /* source prefix of Weft's own Lua files: not a user's line */
 };
@@ -225,11 +226,18 @@ void weft_lua_push_row(lua_State *L, struct weft_lua *w, struct weft_rows *rows,
                        int model);
 void weft_lua_push_rows(lua_State *L, struct weft_lua *w, struct weft_rows *rows, int model);
 void weft_lua_open_rows(lua_State *L, struct weft_lua *w);
-/* Whether the value at idx is another one than the cell v, shown as as, gives. */
-bool weft_lua_changed(lua_State *L, struct weft_lua *w, int idx, struct weft_value v, uint32_t as);
+/* Pushes the keys table of columns: the list of their names, and name -> number. */
+void weft_lua_push_shape(lua_State *L, struct weft_lua *w, struct weft_columns *columns);
+/* Pushes the model info of the row at idx; false, nothing pushed, when it has none. */
+bool weft_lua_push_info(lua_State *L, struct weft_lua *w, int idx);
 /* The result that a row belongs to (its columns, and the row's number), false when t is no row. */
 bool weft_lua_row(lua_State *L, struct weft_lua *w, int idx, struct weft_rows **rows,
                   uint32_t *number);
+
+/* ---- change.c ---- */
+/* Whether the value at idx is another one than the cell v, shown as as, gives. */
+bool weft_lua_changed(lua_State *L, struct weft_lua *w, int idx, struct weft_value v, uint32_t as);
+void weft_lua_open_change(lua_State *L, struct weft_lua *w);
 
 /* ---- database.c ---- */
 struct lua_db {

@@ -55,6 +55,18 @@ static const char *column_text(char out[80], struct weft_slice name) {
   return out;
 }
 
+/* The value on top of the stack for a column, which an error names. */
+static int named_value(lua_State *L, struct weft_lua *w, const struct weft_table *t,
+                       const struct named *c, struct weft_arena *arena, struct weft_value *out,
+                       struct weft_error *err) {
+  char what[80];
+  int at = lua_gettop(L);
+  const struct weft_column_type *to = &t->columns[c->column].type;
+  if (weft_lua_value(L, w, at, arena, to, "", out, err) == 0) return 0;
+  lua_settop(L, at); /* once more, for its text */
+  return weft_lua_value(L, w, at, arena, to, column_text(what, c->name), out, err);
+}
+
 /* ---- assignments ---- */
 
 /* name = value, or name = weft.raw(...). */
@@ -62,7 +74,6 @@ static int assignments(lua_State *L, struct weft_lua *w, int idx, const struct w
                        struct weft_arena *arena, struct weft_item **items, uint32_t *n,
                        struct weft_error *err) {
   struct named *names;
-  char what[80];
   int unused;
   idx = lua_absindex(L, idx);
   if (names_of(L, idx, t, arena, &names, n, err)) return -1;
@@ -78,8 +89,7 @@ static int assignments(lua_State *L, struct weft_lua *w, int idx, const struct w
     if (lua_istable(L, -1) && weft_lua_is(L, w, -1, SLOT_MT_RAW)) {
       rc = weft_lua_operand(L, w, -1, arena, t, &item->expr, &unused, err);
     } else {
-      rc = weft_lua_value(L, w, lua_gettop(L), arena, &t->columns[names[i].column].type,
-                          column_text(what, names[i].name), &v, err);
+      rc = named_value(L, w, t, &names[i], arena, &v, err);
       if (rc == 0) item->expr = weft_expr_value(arena, v);
     }
     lua_pop(L, 1);
@@ -96,7 +106,8 @@ static int update_k(lua_State *L, int status, lua_KContext ctx) {
   struct weft_item *items;
   (void)status, (void)ctx;
   struct weft_query *c = weft_query_begin(weft_lua_current(lq), WEFT_C_UPDATE);
-  if (assignments(L, w, 2, t, &c->arena, &items, &c->nitems, &err)) return fail(L, w, lq, c, "update", &err);
+  if (assignments(L, w, 2, t, &c->arena, &items, &c->nitems, &err))
+    return fail(L, w, lq, c, "update", &err);
   if (c->nitems == 0) {
     weft_fail(&err, WEFT_USAGE, "update: an empty table changes nothing");
     return fail(L, w, lq, c, "update", &err);
@@ -189,21 +200,19 @@ static int l_increment(lua_State *L) {
 
 /* ---- inserts ---- */
 
-/* One cell: a value, or weft.null; a column that the row leaves out is its default. item: of an only row,
-   which may say an expression. */
+/* One cell of an only row: a value, weft.null, or an expression; a column that the row leaves out is its
+   default. */
 static int cell(lua_State *L, struct weft_lua *w, int row, const struct weft_table *t,
                 const struct named *c, struct weft_arena *arena, struct weft_value *out,
                 struct weft_item *item, struct weft_error *err) {
-  char what[80];
   int rc = 0, unused;
   *out = (struct weft_value){.type = WEFT_ANY};
   lua_pushlstring(L, c->name.p, c->name.n);
   int type = lua_rawget(L, row);
-  if (item && type == LUA_TTABLE && weft_lua_is(L, w, lua_gettop(L), SLOT_MT_RAW))
+  if (type == LUA_TTABLE && weft_lua_is(L, w, lua_gettop(L), SLOT_MT_RAW))
     rc = weft_lua_operand(L, w, -1, arena, t, &item->expr, &unused, err);
   else if (type != LUA_TNIL)
-    rc = weft_lua_value(L, w, lua_gettop(L), arena, &t->columns[c->column].type,
-                        column_text(what, c->name), out, err);
+    rc = named_value(L, w, t, c, arena, out, err);
   lua_pop(L, 1);
   return rc;
 }
@@ -240,11 +249,12 @@ static int conflict(lua_State *L, struct weft_lua *w, const struct weft_table *t
   return rc;
 }
 
-/* The rows at index 2 (a list) with the columns of the first one, as a clause. */
+/* The rows at index 2 (a list) as a clause. 1: rows that cannot be one statement. */
 static int insert_clause(lua_State *L, struct weft_lua *w, const struct weft_table *t,
                          struct weft_query *c, struct weft_error *err) {
   struct named *names;
   c->nrows = (uint32_t)lua_rawlen(L, 2);
+  if (c->nrows > 1) return weft_lua_many(L, w, t, c, err);
   lua_rawgeti(L, 2, 1);
   if (names_of(L, -1, t, &c->arena, &names, &c->nitems, err)) return -1;
   lua_pop(L, 1);
@@ -253,18 +263,13 @@ static int insert_clause(lua_State *L, struct weft_lua *w, const struct weft_tab
   for (uint32_t i = 0; i < c->nitems; i++)
     items[i].name = weft_arena_slice(&c->arena, names[i].name);
   c->items = items;
-  size_t cells = (size_t)c->nrows * c->nitems;
-  if (cells > UINT32_MAX / 2) return weft_fail(err, WEFT_USAGE, "create_many: too many values");
-  struct weft_value *v = weft_arena_alloc(&c->arena, (cells + 1) * sizeof *v);
+  struct weft_value *v = weft_arena_alloc(&c->arena, (c->nitems + 1) * sizeof *v);
   c->values = v;
-  for (uint32_t r = 0; r < c->nrows; r++) {
-    lua_rawgeti(L, 2, (lua_Integer)r + 1);
-    int row = lua_gettop(L);
-    for (uint32_t i = 0; i < c->nitems; i++)
-      if (cell(L, w, row, t, &names[i], &c->arena, v++, c->nrows == 1 ? &items[i] : NULL, err))
-        return -1;
-    lua_pop(L, 1);
-  }
+  lua_rawgeti(L, 2, 1);
+  int row = lua_gettop(L);
+  for (uint32_t i = 0; i < c->nitems; i++)
+    if (cell(L, w, row, t, &names[i], &c->arena, v++, &items[i], err)) return -1;
+  lua_pop(L, 1);
   return 0;
 }
 
@@ -284,14 +289,19 @@ static int insert_k(lua_State *L, int status, lua_KContext ctx) {
   struct weft_query *c = weft_query_begin((struct weft_query *)(uintptr_t)root,
                                           upsert ? WEFT_C_UPSERT : WEFT_C_INSERT);
   c->quiet = quiet;
-  if (insert_clause(L, w, t, c, &err) || (upsert && conflict(L, w, t, c, &err)))
+  int rc = insert_clause(L, w, t, c, &err);
+  if (rc > 0) {
+    weft_query_unref(c);
+    return 0;
+  }
+  if (rc || (upsert && conflict(L, w, t, c, &err)))
     return fail(L, w, lq, c, upsert ? "upsert" : "create", &err);
   return weft_lua_run_query(L, w, lq, weft_query_end(c), upsert ? "upsert" : "create",
                             quiet ? ANSWER_COUNT : ANSWER_ROWS, weft_lua_answer_k);
 }
 
-/* core.insert(model, rows, { quiet, on, update }): rows name the same columns; rows as stored, or their
-   number. lua/weft groups rows of different columns and speaks the public names. */
+/* core.insert(model, rows, { quiet, on, update }): rows as stored, or their number, or nothing when the
+   rows cannot be one statement: then lua/weft groups them by their columns. */
 static int l_insert(lua_State *L) {
   struct weft_lua *w = weft_lua_self(L);
   struct lua_query *lq = weft_lua_check_query(L, w, 1);

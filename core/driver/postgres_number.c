@@ -12,6 +12,8 @@ enum { NUMERIC_NEG = 0x4000, NUMERIC_NAN = 0xC000, NUMERIC_PINF = 0xD000, NUMERI
 
 typedef unsigned __int128 u128;
 
+enum { SMALL_DIGITS = 18 };
+
 struct numeric {
   int ndigits, weight, sign, scale;
   const char *digits;
@@ -33,11 +35,23 @@ static u128 pow10_of(int n) {
   return v;
 }
 
+/* The same where all of it fits 64 bits, as prices do. */
+static bool tiny_numeric(const struct numeric *x, int shift, struct weft_decimal *d) {
+  uint64_t m = 0, by = 1;
+  for (int i = 0; i < x->ndigits; i++) m = m * 10000 + (unsigned)digit_at(x, i);
+  for (int i = shift < 0 ? -shift : x->ndigits ? shift : 0; i > 0; i--) by *= 10;
+  if (shift < 0 && m % by) return false;
+  m = shift < 0 ? m / by : m * by;
+  *d = (struct weft_decimal){m, 0, (int16_t)x->scale, x->sign == NUMERIC_NEG && m != 0};
+  return true;
+}
+
 /* false: not by 128-bit arithmetic. */
 static bool small_numeric(const struct numeric *x, struct weft_decimal *d) {
   int shift = 4 * (x->weight + 1 - x->ndigits) + x->scale; /* of the mantissa, in decimal places */
   if (x->scale > WEFT_DECIMAL_DIGITS || x->ndigits > 9 || shift < -3) return false;
   if (4 * x->ndigits + (shift > 0 ? shift : 0) > WEFT_DECIMAL_DIGITS) return false;
+  if (4 * x->ndigits + (shift > 0 ? shift : 0) <= SMALL_DIGITS) return tiny_numeric(x, shift, d);
   u128 m = 0;
   for (int i = 0; i < x->ndigits; i++) m = m * 10000 + (unsigned)digit_at(x, i);
   if (shift >= 0) {

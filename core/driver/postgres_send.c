@@ -82,10 +82,21 @@ void weft_pg_unhold(struct weft_pg_conn *c, struct weft_op *op) {
 }
 
 /* ---- one statement ---- */
-/* Raw text may run once only: it is prepared when it comes a second time. */
+static bool is_begin(const struct weft_plan *p) {
+  if (!(p->flags & WEFT_PLAN_CONTROL) || p->sql.n < 5) return false;
+  return strncasecmp(p->sql.p, "begin", 5) == 0 || strncasecmp(p->sql.p, "start", 5) == 0;
+}
+
+static bool is_commit(const struct weft_plan *p) {
+  return p->sql.n == 6 && strncasecmp(p->sql.p, "commit", 6) == 0;
+}
+
+/* Raw text may run once only: it is prepared when it comes a second time. Of what controls a session only
+   the frame of a transaction is. */
 static bool is_prepared(const struct weft_pg_conn *c, const struct weft_plan *p) {
-  if (p->flags & (WEFT_PLAN_CONTROL | WEFT_PLAN_VOLATILE | WEFT_PLAN_SCRIPT)) return false;
-  return !c->pooled && !((p->flags & WEFT_PLAN_RAW) && p->runs == 0);
+  if (p->flags & (WEFT_PLAN_VOLATILE | WEFT_PLAN_SCRIPT)) return false;
+  if ((p->flags & WEFT_PLAN_CONTROL) && !is_begin(p) && !is_commit(p)) return false;
+  return !c->pooled && !((p->flags & (WEFT_PLAN_RAW | WEFT_PLAN_CONTROL)) && p->runs == 0);
 }
 
 static bool needs_parse(struct weft_pg_conn *c, const struct weft_plan *p) {
@@ -196,11 +207,6 @@ static void launch(struct weft_pg_conn *c, struct weft_pg_flight *f, struct weft
 }
 
 /* ---- everything that may go ---- */
-static bool is_begin(const struct weft_plan *p) {
-  if (!(p->flags & WEFT_PLAN_CONTROL) || p->sql.n < 5) return false;
-  return strncasecmp(p->sql.p, "begin", 5) == 0 || strncasecmp(p->sql.p, "start", 5) == 0;
-}
-
 static bool may_group(const struct weft_op *op) {
   uint32_t flags = op->plan->flags;
   return (op->flags & WEFT_OP_SHARED) && (flags & WEFT_PLAN_READ) &&

@@ -45,6 +45,7 @@ struct sqlite_decoder {
 struct sqlite_statement {
   struct weft_statement base;
   sqlite3_stmt *stmt;
+  sqlite3_stmt **wide;             /* of 2^k rows, see sqlite_many.c; NULL without any */
   struct weft_columns *columns;    /* owned; NULL without any */
   struct sqlite_decoder *decoders; /* columns->n */
   int reprepared;                  /* SQLite's count when columns was made */
@@ -151,5 +152,14 @@ void weft_sqlite_finalize(struct sqlite_statement *st);
 void weft_sqlite_forget(struct sqlite_conn *c); /* finalizes all; the cache is empty */
 /* Carries c->run out on whatever thread this is; sets run.rc, rows, err, took. */
 void weft_sqlite_execute(struct sqlite_conn *c);
+/* Parts of it: 0, or -1 with run.rc and run.err set. stmt is run.st's or a wider one of it. */
+int weft_sqlite_run_once(struct sqlite_conn *c, sqlite3_stmt *stmt, const struct weft_value *params,
+                         uint32_t n);
+int weft_sqlite_exec(struct sqlite_conn *c, const char *sql);
+void weft_sqlite_count_changes(struct sqlite_conn *c, sqlite3_int64 before, struct weft_rows *rows);
+
+/* ---- sqlite_many.c ---- */
+int weft_sqlite_run_many(struct sqlite_conn *c);
+void weft_sqlite_finalize_wide(struct sqlite_statement *st);
 
 #endif

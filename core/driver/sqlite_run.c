@@ -86,6 +86,7 @@ static enum sqlite_kind kind_of(sqlite3_stmt *stmt, const char *sql) {
 void weft_sqlite_finalize(struct sqlite_statement *st) {
   if (!st) return;
   sqlite3_finalize(st->stmt);
+  weft_sqlite_finalize_wide(st);
   weft_columns_unref(st->columns);
   free(st->decoders);
   free(st);
@@ -194,28 +195,28 @@ static void follow_schema(struct sqlite_conn *c, struct sqlite_statement *st, in
 }
 
 /* Steps to the end. Returns 0, or -1 with run.rc and run.err set. */
-static int step_all(struct sqlite_conn *c, struct sqlite_statement *st) {
+static int step_all(struct sqlite_conn *c, struct sqlite_statement *st, sqlite3_stmt *stmt) {
   struct sqlite_run *r = &c->run;
   /* A look-up by a whole key need not ask whether there is a second row. */
   bool one =
       (r->op->plan->flags & (WEFT_PLAN_KEY | WEFT_PLAN_READ)) == (WEFT_PLAN_KEY | WEFT_PLAN_READ);
-  int rc = sqlite3_step(st->stmt);
-  int reprepared = sqlite3_stmt_status(st->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
-  if (reprepared != st->reprepared) follow_schema(c, st, reprepared);
+  int rc = sqlite3_step(stmt);
+  int reprepared = sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
+  if (stmt == st->stmt && reprepared != st->reprepared) follow_schema(c, st, reprepared);
   while (rc == SQLITE_ROW) {
     if (r->rows->ncols && weft_sqlite_row(st, r->rows, &r->err)) {
       r->rc = SQLITE_TOOBIG;
       return -1;
     }
     if (one) return 0;
-    rc = sqlite3_step(st->stmt);
+    rc = sqlite3_step(stmt);
   }
   return rc == SQLITE_DONE ? 0 : fail(c, rc);
 }
 
-static int run_once(struct sqlite_conn *c, const struct weft_value *params, uint32_t n) {
+int weft_sqlite_run_once(struct sqlite_conn *c, sqlite3_stmt *stmt, const struct weft_value *params,
+                         uint32_t n) {
   struct sqlite_run *r = &c->run;
-  sqlite3_stmt *stmt = r->st->stmt;
   if (weft_sqlite_bind(stmt, params, n, r->op->plan, &c->scratch, &r->err)) {
     r->rc = SQLITE_MISMATCH;
     weft_arena_release(&c->scratch);
@@ -223,54 +224,31 @@ static int run_once(struct sqlite_conn *c, const struct weft_value *params, uint
   }
   /* The progress handler counts from the statement's steps of all its runs. */
   sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_VM_STEP, 1);
-  int failed = step_all(c, r->st);
+  int failed = step_all(c, r->st, stmt);
   sqlite3_reset(stmt);
   if (c->scratch.blocks) weft_arena_release(&c->scratch);
   return failed;
 }
 
 /* Changes of the statements since before, not those of the schema. */
-static void count_changes(struct sqlite_conn *c, sqlite3_int64 before, struct weft_rows *rows) {
+void weft_sqlite_count_changes(struct sqlite_conn *c, sqlite3_int64 before, struct weft_rows *rows) {
   rows->affected = sqlite3_total_changes64(c->db) == before ? 0 : sqlite3_changes64(c->db);
   if (c->run.st && c->run.st->insert) rows->last_id = sqlite3_last_insert_rowid(c->db);
 }
 
-static int exec(struct sqlite_conn *c, const char *sql) {
+int weft_sqlite_exec(struct sqlite_conn *c, const char *sql) {
   int rc = sqlite3_exec(c->db, sql, NULL, NULL, NULL);
   return rc == SQLITE_OK ? 0 : fail(c, rc);
-}
-
-/* All runs or none: a transaction of their own, or a savepoint of the one that is open. */
-static int run_repeated(struct sqlite_conn *c) {
-  struct sqlite_run *r = &c->run;
-  uint32_t n = r->op->plan->nslots;
-  int64_t affected = 0;
-  if (exec(c, r->in_tx ? "savepoint weft_repeat" : "begin immediate")) return -1;
-  for (uint32_t i = 0; i < r->op->repeat; i++) {
-    sqlite3_int64 before = sqlite3_total_changes64(c->db);
-    if (run_once(c, r->op->params + (size_t)i * n, n)) goto fail;
-    count_changes(c, before, r->rows);
-    affected += r->rows->affected;
-  }
-  if (exec(c, r->in_tx ? "release weft_repeat" : "commit")) goto fail;
-  r->rows->affected = affected;
-  return 0;
-fail: /* run.rc and run.err stay those of the failure; where it has ended the transaction this does
-         nothing */
-  if (!sqlite3_get_autocommit(c->db))
-    sqlite3_exec(c->db, r->in_tx ? "rollback to weft_repeat; release weft_repeat" : "rollback",
-                 NULL, NULL, NULL);
-  return -1;
 }
 
 static int run_statement(struct sqlite_conn *c) {
   struct sqlite_run *r = &c->run;
   const struct weft_op *op = r->op;
   r->rows = weft_rows_new(r->st->columns, op->repeat > 1 ? op->repeat : r->st->expected);
-  if (op->repeat > 1) return run_repeated(c);
+  if (op->repeat > 1) return weft_sqlite_run_many(c);
   sqlite3_int64 before = r->st->kind == KIND_WRITE ? sqlite3_total_changes64(c->db) : 0;
-  if (run_once(c, op->params, op->nparams)) return -1;
-  if (r->st->kind == KIND_WRITE) count_changes(c, before, r->rows);
+  if (weft_sqlite_run_once(c, r->st->stmt, op->params, op->nparams)) return -1;
+  if (r->st->kind == KIND_WRITE) weft_sqlite_count_changes(c, before, r->rows);
   return 0;
 }
 

@@ -28,6 +28,7 @@ static int bind_value(const struct binding *b, struct weft_value v);
 static int refuse(const struct binding *b, const char *what) {
   const struct weft_plan *p = b->plan;
   uint32_t slot = (uint32_t)b->i - 1;
+  if (p->nslots && (p->flags & WEFT_PLAN_REPEAT)) slot %= p->nslots;
   if (p->slots && slot < p->nslots && p->slots[slot].column.n)
     return weft_fail(b->err, WEFT_TYPE, "the value for column %.*s %s",
                      (int)p->slots[slot].column.n, p->slots[slot].column.p, what);

@@ -227,8 +227,10 @@ function methods:create_many(rows, options)
     if next(rows) ~= nil then errors.usage("create_many takes a list of tables; use create for one row") end
     return quiet and 0 or {}
   end
+  if #rows == 1 then check_values(rows[1], "create_many") end
+  local stored_at_once = core.insert(self, rows, { quiet = quiet })
+  if stored_at_once then return stored_at_once end
   local groups = groups_of(rows)
-  if #groups == 1 then return core.insert(self, rows, { quiet = quiet }) end
   return core.info(self).db:transaction(function()
     local count, stored = 0, {}
     for _, group in ipairs(groups) do

@@ -42,7 +42,7 @@ function Transaction:transaction(...) check_here(self) return self.db:transactio
 function Transaction:rollback(...)
   check_here(self)
   if self.what ~= "transaction" then errors.usage("a session has no rollback: execute \"rollback\"") end
-  error(setmetatable({ level = self.levels[#self.levels], values = table.pack(...) }, Rollback), 0)
+  error(setmetatable({ level = self.level, values = table.pack(...) }, Rollback), 0)
 end
 
 ---Calls `fn` once the outermost transaction has committed; never when it does not.
@@ -50,12 +50,16 @@ function Transaction:after_commit(fn)
   check_here(self)
   if type(fn) ~= "function" then errors.usage("after_commit takes a function, got %s", type(fn)) end
   if self.what ~= "transaction" then errors.usage("a session has no commit of its own") end
-  self.hooks[#self.hooks + 1] = fn
+  local hooks = self.hooks or {}
+  self.hooks = hooks
+  hooks[#hooks + 1] = fn
 end
 
 local function new(db, ud, what)
-  local self = setmetatable({ db = db, ud = ud, id = core.tx_id(ud), what = what, hooks = {}, levels = {} }, Transaction)
-  open[self.id] = self
+  local id = core.tx_id(ud)
+  local self = setmetatable({ db = db, ud = ud, id = id, what = what, level = false, hooks = false }, Transaction)
+  self.level = self -- the innermost one: this object, or a table per savepoint
+  open[id] = self
   return self
 end
 
@@ -70,42 +74,47 @@ local function left_by(err, level)
   return getmetatable(err) == Rollback and err.level == level and err
 end
 
-local function attempt(db, fn, options)
-  local self = new(db, core.tx_new(db, options.isolation, options.read_only, false), "transaction")
-  local level = {}
-  self.levels[1] = level
-  local results = table.pack(pcall(fn, self))
-  if results[1] then
-    local ok, err = pcall(core.tx_commit, self.ud)
+---What follows from fn's end.
+local function conclude(self, ok, ...)
+  if ok then
+    local err
+    ok, err = pcall(core.tx_commit, self.ud)
     if not ok then pcall(core.tx_rollback, self.ud) end -- a cancelled task's was not begun
     finish(self)
     if not ok then error(err, 0) end
-    for _, hook in ipairs(self.hooks) do hook() end
-    return table.unpack(results, 2, results.n)
+    if self.hooks then
+      for _, hook in ipairs(self.hooks) do hook() end
+    end
+    return ...
   end
-  local err = results[2]
+  local err = ...
   pcall(core.tx_rollback, self.ud) -- a lost connection has rolled back already
   finish(self)
-  local left = left_by(err, level)
+  local left = left_by(err, self)
   if left then return table.unpack(left.values, 1, left.values.n) end
   error(err, 0)
 end
 
+local function attempt(db, fn, isolation, read_only)
+  local self = new(db, core.tx_new(db, isolation, read_only, false), "transaction")
+  return conclude(self, pcall(fn, self))
+end
+
 local function nested(self, fn)
-  local level, hooks = {}, #self.hooks
+  local level, outer, hooks = {}, self.level, self.hooks and #self.hooks or 0
   core.tx_savepoint(self.ud)
-  self.levels[#self.levels + 1] = level
+  self.level = level
   local results = table.pack(pcall(fn, self))
-  if self.levels[#self.levels] ~= level then
+  if self.level ~= level then
     errors.usage("nested transactions overlap: functions of one weft.all must open them one after another")
   end
-  self.levels[#self.levels] = nil
+  self.level = outer
   if results[1] then
     core.tx_release(self.ud)
     return table.unpack(results, 2, results.n)
   end
   local err = results[2]
-  for i = #self.hooks, hooks + 1, -1 do self.hooks[i] = nil end
+  for i = self.hooks and #self.hooks or 0, hooks + 1, -1 do self.hooks[i] = nil end
   local ok, why = pcall(core.tx_rollback_to, self.ud)
   local left = left_by(err, level)
   if left and ok then return table.unpack(left.values, 1, left.values.n) end
@@ -126,6 +135,16 @@ local function in_session(self, fn)
 end
 
 local again = { serialization = true, deadlock = true }
+local option_names = { "isolation", "read_only", "retries" }
+local no_options = {}
+
+local function check_options(options)
+  if type(options) ~= "table" then errors.usage("transaction: options are a table") end
+  errors.check_names(options, option_names, "option of transaction")
+  local retries = options.retries or 0
+  if math.type(retries) ~= "integer" or retries < 0 then errors.usage("retries is a whole number from 0") end
+  return options, retries
+end
 
 ---Runs `fn(tx)` in a transaction: commits on return, rolls back on error; inside another one of this
 ---database it is a savepoint. Returns fn's results.
@@ -134,11 +153,8 @@ local again = { serialization = true, deadlock = true }
 ---@param options? weft.TransactionOptions retries: how often fn runs again, whole, on serialization and deadlock (0)
 function M.transaction(db, fn, options)
   if type(fn) ~= "function" then errors.usage("transaction takes a function, got %s", type(fn)) end
-  options = options or {}
-  if type(options) ~= "table" then errors.usage("transaction: options are a table") end
-  errors.check_names(options, { "isolation", "read_only", "retries" }, "option of transaction")
-  local retries = options.retries or 0
-  if math.type(retries) ~= "integer" or retries < 0 then errors.usage("retries is a whole number from 0") end
+  local retries = 0
+  if options == nil then options = no_options else options, retries = check_options(options) end
   local outer = current(db)
   if outer then
     if outer.what == "session" then return in_session(outer, fn) end
@@ -148,13 +164,13 @@ function M.transaction(db, fn, options)
     return nested(outer, fn)
   end
   for tries = 0, retries - 1 do
-    local results = table.pack(pcall(attempt, db, fn, options))
+    local results = table.pack(pcall(attempt, db, fn, options.isolation, options.read_only))
     if results[1] then return table.unpack(results, 2, results.n) end
     local err = results[2]
     if not (core.is_error(err) and again[err.kind] and not err.outcome_unknown) then error(err, 0) end
     core.sleep(0.002 * 2 ^ tries * (0.5 + math.random())) -- apart from whoever it met
   end
-  return attempt(db, fn, options)
+  return attempt(db, fn, options.isolation, options.read_only)
 end
 
 ---Lends one connection to `fn(session)` for SET, LISTEN, advisory locks; it is reset afterwards.

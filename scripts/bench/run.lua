@@ -45,26 +45,26 @@ return function(place, options)
     return line
   end
 
-  -- One connection shares a processor with its server; several use them all.
-  local function place_for(concurrency, how)
-    local one = concurrency == 1 or how == "pinned"
+  -- Client and server share one processor, else the figures have two modes.
+  local function place_for(how)
+    local one = how ~= "free"
     setup.pin(place, one and place.cpu or place.cpus)
     return one and pinned or free
   end
 
   function run.raw(work, db, concurrency, extra, how)
-    local put = place_for(concurrency, how)
+    local put = place_for(how)
     return measured(put(("%s/pb_c %s %s %s %d"):format(quote(place.build), table.concat(extra, " "), work, db, concurrency)), work)
   end
 
   function run.json(db)
-    return measured(place_for(1)(("%s/raw_json %s"):format(quote(place.build), db)), "j " .. db)
+    return measured(place_for()(("%s/raw_json %s"):format(quote(place.build), db)), "j " .. db)
   end
 
-  function run.work(work, db, concurrency, env)
+  function run.work(work, db, concurrency, env, how)
     local words = {}
     for name, value in pairs(env or {}) do words[#words + 1] = name .. "=" .. quote(value) end
-    local put = place_for(concurrency)
+    local put = place_for(how)
     return measured(("env %s %s"):format(table.concat(words, " "),
       put(("%s run %s/work.lua %s %s %d"):format(quote(place.weft), quote(home), work, db, concurrency))),
       work == "j" and "j " .. db or work)

@@ -55,7 +55,7 @@ local checks = ({ a = 50, b = 20, j = 20, d = 1 })[work] or 5
 local warm = tonumber(os.getenv "PB_WARM" or 0.5)
 local secs = tonumber(os.getenv "PB_SECS" or 2)
 
-local phase, until_ns, first, last, total = 0, 0, 0, 0, 0
+local phase, until_ns, first, last = 0, 0, 0, 0
 
 -- The phase ends at `until_ns`: warming up, measuring, over.
 local function turn(now)
@@ -98,7 +98,7 @@ else
     for _ = 1, concurrency do weft.spawn(loop) end
   end)
 end
-total = pbtime.count()
+local total = pbtime.count()
 local stats = db:stats()
 print(('{"workload":"%s","peer":"weft","db":"%s","concurrency":%d,"ops_s":%.1f,"p50_us":%.2f,"p99_us":%.2f,'
   .. '"rss_mb":%.1f,"ops":%d,"check":%d,"connections":%d}'):format(work, db_kind, concurrency,
