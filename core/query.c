@@ -65,15 +65,19 @@ static uint64_t items_shape(uint64_t h, const struct weft_item *items, uint32_t 
   return h;
 }
 
+static uint64_t names_shape(uint64_t h, const struct weft_query *c) {
+  h = weft_hash_mix(h, c->non);
+  for (uint32_t i = 0; i < c->non; i++) h = weft_hash_bytes(h, c->on[i].p, c->on[i].n);
+  return h;
+}
+
 /* Which cells of the first row are left to the database. */
 static uint64_t cells_shape(uint64_t h, const struct weft_query *c) {
   h = weft_hash_mix(h, (uint64_t)c->quiet | (uint64_t)(c->nrows > 1) << 1);
   if (c->nrows)
     for (uint32_t i = 0; i < c->nitems; i++)
       if (c->values[i].type == WEFT_ANY) h = weft_hash_mix(h, i + 1);
-  h = weft_hash_mix(h, c->non);
-  for (uint32_t i = 0; i < c->non; i++) h = weft_hash_bytes(h, c->on[i].p, c->on[i].n);
-  h = weft_hash_mix(h, c->updates != NULL);
+  h = weft_hash_mix(names_shape(h, c), c->updates != NULL);
   return items_shape(h, c->updates, c->nupdates);
 }
 
@@ -86,6 +90,7 @@ struct weft_query *weft_query_end(struct weft_query *c) {
     if (c->clause == WEFT_C_LIMIT) h = weft_hash_mix(h, (uint64_t)c->number);
     if (c->name.n) h = weft_hash_bytes(h, c->name.p, c->name.n);
     if (is_insert(c)) h = cells_shape(h, c);
+    else if (c->non) h = names_shape(h, c);
   }
   c->shape = h;
   return c;
@@ -100,15 +105,20 @@ static bool same_items(const struct weft_item *a, const struct weft_item *b, uin
   return true;
 }
 
+static bool same_names(const struct weft_query *a, const struct weft_query *b) {
+  if (a->non != b->non) return false;
+  for (uint32_t i = 0; i < a->non; i++)
+    if (!weft_slice_equal(a->on[i], b->on[i])) return false;
+  return true;
+}
+
 static bool same_insert(const struct weft_query *a, const struct weft_query *b) {
   if (a->quiet != b->quiet || (a->nrows > 1) != (b->nrows > 1) || !a->nrows != !b->nrows)
     return false;
-  if (a->non != b->non || a->nupdates != b->nupdates || !a->updates != !b->updates) return false;
+  if (!same_names(a, b) || a->nupdates != b->nupdates || !a->updates != !b->updates) return false;
   if (a->nrows)
     for (uint32_t i = 0; i < a->nitems; i++)
       if ((a->values[i].type == WEFT_ANY) != (b->values[i].type == WEFT_ANY)) return false;
-  for (uint32_t i = 0; i < a->non; i++)
-    if (!weft_slice_equal(a->on[i], b->on[i])) return false;
   return same_items(a->updates, b->updates, a->nupdates);
 }
 
@@ -119,7 +129,7 @@ static bool same_clause(const struct weft_query *a, const struct weft_query *b) 
   if (!same_items(a->items, b->items, a->nitems)) return false;
   if (a->clause == WEFT_C_LIMIT && a->number != b->number) return false;
   if (!weft_slice_equal(a->name, b->name)) return false;
-  return !is_insert(a) || same_insert(a, b);
+  return is_insert(a) ? same_insert(a, b) : same_names(a, b);
 }
 
 static const struct weft_query *skip_notes(const struct weft_query *q) {

@@ -29,7 +29,7 @@ enum weft_clause {
   WEFT_C_EXISTS,
   WEFT_C_INSERT, /* items: columns; values: nrows * nitems; returning everything unless quiet */
   WEFT_C_UPSERT, /* the same; on: conflict columns; updates: assignments, or every inserted column */
-  WEFT_C_UPDATE, /* items: name = expr */
+  WEFT_C_UPDATE, /* items: name = expr; on: columns of the changed rows that come back, none: their number */
   WEFT_C_DELETE
 };
 

@@ -10,6 +10,12 @@ static void name_list(struct weft_renderer *r, const struct weft_slice *names, u
   }
 }
 
+static void returning_names(struct weft_renderer *r, const struct weft_query *verb) {
+  if (!verb->non) return;
+  weft_render_lit(r, " returning ");
+  name_list(r, verb->on, verb->non);
+}
+
 static void returning(struct weft_renderer *r) {
   const struct weft_table *t = r->parts->table;
   weft_render_lit(r, " returning ");
@@ -189,6 +195,7 @@ void weft_render_update(struct weft_renderer *r) {
     assignment(r, &verb->items[i]);
   }
   which(r, "update");
+  returning_names(r, verb);
 }
 
 void weft_render_delete(struct weft_renderer *r) {

@@ -205,6 +205,15 @@ static int db_gc(lua_State *L) {
   return 0;
 }
 
+static int l_closed(lua_State *L) { /* core.closed(db) */
+  struct weft_lua *w = weft_lua_self(L);
+  const struct lua_db *d = lua_touserdata(L, 1);
+  if (lua_type(L, 1) != LUA_TUSERDATA || !weft_lua_is(L, w, 1, SLOT_MT_DB))
+    return weft_lua_usage(L, w, "a database is expected, got %s", luaL_typename(L, 1));
+  lua_pushboolean(L, !d->db);
+  return 1;
+}
+
 static int l_dialect(lua_State *L) { /* core.dialect(db) */
   lua_pushstring(L, weft_db_dialect(weft_lua_to_db(L, weft_lua_self(L), 1))->name);
   return 1;
@@ -285,7 +294,7 @@ void weft_lua_open_database(lua_State *L, struct weft_lua *w) {
                                   {"__gc", db_gc},        {"__tostring", db_tostring},
                                   {NULL, NULL}};
   static const luaL_Reg functions[] = {
-      {"open", l_open}, {"dialect", l_dialect}, {"forget_tables", l_forget}, {NULL, NULL}};
+      {"open", l_open}, {"dialect", l_dialect}, {"closed", l_closed}, {"forget_tables", l_forget}, {NULL, NULL}};
   weft_lua_metatable(L, w, SLOT_MT_DB, "weft.database", meta);
   lua_setfield(L, -2, "database_methods"); /* lua/weft adds transaction and session */
   weft_lua_functions(L, w, functions);

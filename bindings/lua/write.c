@@ -115,8 +115,34 @@ static int update_k(lua_State *L, int status, lua_KContext ctx) {
   c->items = items;
   lua_getfield(L, 3, "all");
   c->all = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return weft_lua_run_query(L, w, lq, weft_query_end(c), "update", ANSWER_COUNT, weft_lua_answer_k);
+  lua_getfield(L, 3, "returning"); /* of core.update: names of columns */
+  uint32_t n = lua_istable(L, -1) ? (uint32_t)lua_rawlen(L, -1) : 0;
+  struct weft_slice *names = weft_arena_alloc(&c->arena, (n + 1) * sizeof *names);
+  for (uint32_t i = 0; i < n; i++) {
+    size_t len;
+    lua_rawgeti(L, -1, (lua_Integer)i + 1);
+    const char *name = lua_tolstring(L, -1, &len);
+    names[i] = weft_arena_slice(&c->arena, weft_slice(name, name ? len : 0));
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 2);
+  c->on = names;
+  c->non = n;
+  return weft_lua_run_query(L, w, lq, weft_query_end(c), "update", n ? ANSWER_FIRST : ANSWER_COUNT,
+                            weft_lua_answer_k);
+}
+
+/* core.update(query, values, returning): the changed row with these columns, or nil when none changed. */
+static int l_update_row(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  lua_settop(L, 3);
+  lua_createtable(L, 0, 1);
+  lua_insert(L, 3);
+  lua_setfield(L, 3, "returning");
+  return weft_lua_with_table(L, w, lq, "update", update_k);
 }
 
 /* What may stand behind update and delete: nothing or { all = true }. */
@@ -314,7 +340,7 @@ static int l_insert(lua_State *L) {
 void weft_lua_open_write(lua_State *L, struct weft_lua *w) {
   static const luaL_Reg methods[] = {
       {"update", l_update}, {"delete", l_delete}, {"increment", l_increment}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"insert", l_insert}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"insert", l_insert}, {"update", l_update_row}, {NULL, NULL}};
   weft_lua_functions(L, w, methods);
   lua_insert(L, -2); /* the module table is below */
   weft_lua_functions(L, w, functions);

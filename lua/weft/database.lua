@@ -109,13 +109,14 @@ local function open(name)
   return core.open(name, url, settings, pool)
 end
 
----The handle of a configured database; the same one each time. Connects at its first statement.
+---The handle of a configured database; the same one each time, a new one after it was closed. Connects at its first statement.
 ---@param name string
 ---@return weft.Database
 function M.database(name)
   if type(name) ~= "string" then errors.usage("database takes a name, got %s", type(name)) end
   local handle = handles[name]
-  if handle then return handle end
+  if handle and not core.closed(handle) then return handle end
+  if handle then generation[name] = (generation[name] or 0) + 1 end -- models follow to the new handle
   handle = open(name)
   handles[name] = handle
   return handle

@@ -90,11 +90,7 @@ function M.save(row)
   local model, key, id, info = identity(row, "save")
   local names, values = core.row_changes(row, loaded[row])
   if #names == 0 then return row end
-  if one_row(model, key, id):update(values) == 0 then gone(info, "save") end
-  for i, name in ipairs(key) do
-    if values[name] ~= nil then id[i] = values[name] end
-  end
-  local stored = one_row(model:select(stored_columns(row, model, names)), key, id):first()
+  local stored = core.update(one_row(model, key, id), values, { stored_columns(row, model, names) })
   if not stored then gone(info, "save") end
   return become(row, stored)
 end
