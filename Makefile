@@ -42,7 +42,7 @@ SPEC_BIN := $(patsubst spec/c/%_spec.c,$(B)/spec/%,$(call matching,$(SPEC_C)))
 
 .DELETE_ON_ERROR:
 .PHONY: all test demo bench layers lint objects valgrind env clean help
-PROGRAM := $(if $(LUA_C),$(B)/weft $(B)/lib/weft/core.so $(if $(filter release,$(MODE)),build/weft))
+PROGRAM := $(if $(LUA_C),$(B)/weft $(B)/lua/.done $(B)/lib/weft/core.so $(if $(filter release,$(MODE)),build/weft))
 
 all: $(DRIVER_SO) $(PROGRAM) ## build the program, the Lua module and the drivers
 
@@ -78,6 +78,9 @@ help: ## this list
 $(B)/weft: $(call objects,$(CORE_C) $(LUA_C) $(HOST_C))
 	@mkdir -p $(@D) && echo "  LD   $@"
 	@$(LINK) -rdynamic -o $@ $^ -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive $(DEPS_LIBS) -lm -ldl
+
+$(B)/lua/.done: $(B)/weft scripts/dump.lua $(wildcard lua/weft/*.lua) # what require would compile at every start
+	@mkdir -p $(@D) && $(B)/weft run scripts/dump.lua $(@D) $(filter lua/%,$^) && touch $@
 
 build/weft: | build/release/weft
 	@ln -sfn release/weft $@

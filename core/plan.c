@@ -57,12 +57,33 @@ struct weft_plan *weft_plan_raw(const struct weft_dialect *d, struct weft_slice 
   return p;
 }
 
+/* The table's column that result column i shows, plain or aggregated; -1: none. Where the query does not
+   say (all columns, a write's row, raw text) the name tells. */
+static int shown_column(const struct weft_plan *p, const struct weft_parts *parts, uint32_t i,
+                        struct weft_slice name) {
+  const struct weft_query *verb = parts->verb;
+  const struct weft_expr *e = NULL;
+  if (!verb && i < parts->nselect) e = parts->select[i].expr;
+  else if (verb && verb->clause == WEFT_C_AGGREGATE) e = verb->items[0].expr;
+  else if (verb && (verb->clause == WEFT_C_COUNT || verb->clause == WEFT_C_EXISTS)) return -1;
+  if (!e || e->kind == WEFT_E_RAW) return weft_table_column(p->table, name);
+  if (e->kind >= WEFT_E_SUM && e->kind <= WEFT_E_MAX) e = e->kids[0];
+  return e->kind == WEFT_E_COLUMN ? weft_table_column(p->table, e->name) : -1;
+}
+
 void weft_plan_present(const struct weft_plan *p, struct weft_columns *columns) {
+  char scratch[512];
+  struct weft_arena arena;
+  struct weft_parts parts = {0};
   columns->presented = true;
-  for (uint32_t i = 0; p->table && i < columns->n; i++) {
-    int at = weft_table_column(p->table, columns->v[i].name);
+  if (!p->table) return;
+  weft_arena_init(&arena, scratch, sizeof scratch);
+  if (p->query) weft_query_parts(p->query, &arena, &parts);
+  for (uint32_t i = 0; i < columns->n; i++) {
+    int at = shown_column(p, &parts, i, columns->v[i].name);
     if (at >= 0) columns->v[i].as = p->table->columns[at].as;
   }
+  weft_arena_release(&arena);
 }
 
 bool weft_plan_aggregate(const struct weft_plan *p, uint32_t i, struct weft_column_type *out) {

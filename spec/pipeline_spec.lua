@@ -221,15 +221,17 @@ describe("a deadline", function()
 
   it("of one statement makes no other one fail: 10,000 random ones on shared and exclusive connections", function()
     local good, late, s = 0, 0, nil
+    -- The thread sanitizer never forgets a frame that Lua's longjmp left, and has room for 65,536.
+    local each = os.getenv "WEFT_SPEC_MODE" == "tsan" and 100 or 2500
     for _, max in ipairs { 1, 2, 4, 8 } do
       local g, l
-      g, l, s = storm(2500, max, max * 7919)
+      g, l, s = storm(each, max, max * 7919)
       good, late = good + g, late + l
     end
-    print(("# of 10,000 random deadlines %d statements answered, %d timed out; connections opened by the last pool: %d")
-      :format(good, late, s.opened))
-    assert.is_true(late > 100)
-    assert.is_true(good > 100)
+    print(("# of %d random deadlines %d statements answered, %d timed out; connections opened by the last pool: %d")
+      :format(4 * each, good, late, s.opened))
+    assert.is_true(late > each // 25)
+    assert.is_true(good > each // 25)
   end)
 
   it("of an exclusive statement stops it at the server", function()

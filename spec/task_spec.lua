@@ -5,6 +5,9 @@ local weft = require "weft"
 local backends = require "spec.support.backends"
 local raises = require "spec.support.raises"
 
+-- The thread sanitizer never forgets a frame that Lua's longjmp left, and has room for 65,536.
+local many = os.getenv "WEFT_SPEC_MODE" == "tsan" and 1000 or 10000
+
 ---Keeps to itself what it is given, and gives back what was kept.
 local function recorder()
   local list = {}
@@ -137,14 +140,14 @@ describe("spawn", function()
     local sum = 0
     weft.run(function()
       local tasks = {}
-      for i = 1, 10000 do
+      for i = 1, many do
         tasks[i] = weft.spawn(function() weft.sleep(0.001) sum = sum + 1 return i end)
       end
       local total = 0
-      for i = 1, 10000 do total = total + tasks[i]:await() end
-      assert.equal(50005000, total)
+      for i = 1, many do total = total + tasks[i]:await() end
+      assert.equal(many * (many + 1) // 2, total)
     end)
-    assert.equal(10000, sum)
+    assert.equal(many, sum)
   end)
 end)
 
@@ -159,7 +162,7 @@ describe("all", function()
   it("runs them side by side", function()
     local list, note = recorder()
     weft.all {
-      function() note "a1" weft.sleep(0.002) note "a2" end,
+      function() note "a1" weft.sleep(0.03) note "a2" end,
       function() note "b1" weft.sleep(0.001) note "b2" end,
     }
     assert.same({ "a1", "b1", "b2", "a2" }, list)
@@ -175,7 +178,7 @@ describe("all", function()
       end,
       function() weft.sleep(0.001) error("first", 0) end,
       function()
-        local guard <close> = setmetatable({}, { __close = function() pcall(weft.sleep, 0) note "closed" end })
+        local _ <close> = setmetatable({}, { __close = function() pcall(weft.sleep, 0) note "closed" end })
         weft.sleep(60)
       end,
     })
@@ -397,7 +400,7 @@ describe("a user's own coroutine", function()
       around(function()
         local closed = false
         local co = coroutine.create(function()
-          local guard <close> = setmetatable({}, { __close = function() closed = true end })
+          local _ <close> = setmetatable({}, { __close = function() closed = true end })
           weft.sleep(0)
           coroutine.yield()
         end)
@@ -616,14 +619,14 @@ backends.each(function(backend)
       local db = backend.open("create table t (n integer); insert into t values (1)", { pool = { max = 4, wait = 60 } })
       local done = 0
       weft.run(function()
-        for _ = 1, 10000 do
+        for _ = 1, many do
           weft.spawn(function()
             local n = db:query("select n from t")[1].n
             done = done + n
           end)
         end
       end)
-      assert.equal(10000, done)
+      assert.equal(many, done)
     end)
   end)
 end)

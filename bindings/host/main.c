@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
@@ -55,6 +56,47 @@ static void find_home(char home[PATH_MAX]) {
   home[0] = '\0';
 }
 
+/* ROOT/build/MODE/lua has Weft's own files compiled (scripts/dump.lua); one that is older than its source
+   or of another Lua is passed over. */
+static bool is_newer(const char *a, const char *b) {
+  struct stat x, y;
+  if (stat(a, &x) || stat(b, &y)) return false;
+  if (x.st_mtim.tv_sec != y.st_mtim.tv_sec) return x.st_mtim.tv_sec > y.st_mtim.tv_sec;
+  return x.st_mtim.tv_nsec > y.st_mtim.tv_nsec;
+}
+
+static int find_dumped(lua_State *L) { /* upvalues: home, folder of the program */
+  const char *name = luaL_checkstring(L, 1);
+  char source[PATH_MAX], dumped[PATH_MAX];
+  if (strncmp(name, "weft", 4) != 0 || (name[4] && name[4] != '.')) return 0;
+  const char *path = name[4] ? luaL_gsub(L, name, ".", "/") : "weft/init";
+  if (snprintf(source, PATH_MAX, "%s/lua/%s.lua", lua_tostring(L, lua_upvalueindex(1)), path) >= PATH_MAX ||
+      snprintf(dumped, PATH_MAX, "%s/lua/%s.luac", lua_tostring(L, lua_upvalueindex(2)), path) >= PATH_MAX)
+    return 0;
+  if (!is_newer(dumped, source) || luaL_loadfilex(L, dumped, "b") != LUA_OK) return 0;
+  lua_pushstring(L, source);
+  return 2;
+}
+
+static void add_dumped(lua_State *L, const char *home) { /* behind package.preload */
+  char exe[PATH_MAX];
+  ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+  if (n <= 0) return;
+  exe[n] = '\0';
+  if (!cut(exe, 1)) return;
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "searchers");
+  for (lua_Integer i = luaL_len(L, -1); i >= 2; i--) {
+    lua_rawgeti(L, -1, i);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_pushstring(L, home);
+  lua_pushstring(L, exe);
+  lua_pushcclosure(L, find_dumped, 2);
+  lua_rawseti(L, -2, 2);
+  lua_pop(L, 2);
+}
+
 static void set_path(lua_State *L, const char *home) {
   if (!*home) return;
   lua_getglobal(L, "package");
@@ -62,6 +104,7 @@ static void set_path(lua_State *L, const char *home) {
   lua_pushfstring(L, "%s/lua/?.lua;%s/lua/?/init.lua;%s", home, home, lua_tostring(L, -1));
   lua_setfield(L, -3, "path");
   lua_pop(L, 2);
+  add_dumped(L, home);
 }
 
 /* The first comment line `-- weft NAME ...` of a script is its line in the help. */
@@ -177,6 +220,9 @@ int main(int argc, char **argv) {
     fprintf(stderr, "weft: not enough memory\n");
     return 1;
   }
+  /* Rows are short-lived and what makes them is not: young objects are collected without a look at the
+     old ones. */
+  lua_gc(L, LUA_GCGEN, 0, 0);
   struct command_line line = {argc, argv};
   lua_pushcfunction(L, program);
   lua_pushlightuserdata(L, &line);

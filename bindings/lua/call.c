@@ -29,6 +29,7 @@ struct lua_call *weft_lua_call(struct weft_lua *w, const char *op) {
     weft_list_init(&c->link);
     weft_call_init(&c->call, finished, c);
   }
+  weft_list_push_front(&w->calls, &c->link);
   weft_lua_wait_init(&c->wait, cancel);
   c->wait.call = &c->call;
   c->context = (struct weft_lua_context){.op = op};
@@ -40,6 +41,7 @@ struct lua_call *weft_lua_call(struct weft_lua *w, const char *op) {
 
 void weft_lua_call_done(struct lua_call *c) {
   struct weft_lua *w = c->w;
+  weft_list_remove(&c->link);
   weft_call_reset(&c->call);
   if (w->nspare < SPARE_CALLS) {
     weft_list_push_front(&w->spare, &c->link);

@@ -22,8 +22,9 @@ static int l_row_original(lua_State *L) { /* core.row_original(row, column): as 
 static bool same_values(lua_State *L, struct weft_lua *w, int a, int b) {
   struct weft_buf x, y;
   struct weft_error err;
-  if (lua_compare(L, a, b, LUA_OPEQ)) return true;
-  if (!lua_istable(L, a) || !lua_istable(L, b)) return false;
+  bool tables = lua_istable(L, a) && lua_istable(L, b); /* whose own __eq has no say, and may raise */
+  if (tables ? lua_rawequal(L, a, b) : lua_compare(L, a, b, LUA_OPEQ)) return true;
+  if (!tables) return false;
   weft_buf_init(&x);
   weft_buf_init(&y);
   bool same = weft_lua_encode(L, w, a, &x, &err) == 0 && weft_lua_encode(L, w, b, &y, &err) == 0 &&
@@ -59,7 +60,8 @@ static void note_change(lua_State *L, struct weft_lua *w) {
 static void more_changes(lua_State *L, struct weft_lua *w, struct weft_rows *rows) {
   if (!weft_lua_push_info(L, w, 1)) return;
   lua_getfield(L, -1, "core");
-  struct lua_query *lq = lua_touserdata(L, -1);
+  struct lua_query *lq = weft_lua_to_query(L, w, -1);
+  if (!lq) return;
   const struct weft_table *t = weft_relation_table(lq->model->relation);
   weft_lua_push_shape(L, w, rows->columns);
   int shape = lua_gettop(L);
@@ -112,7 +114,8 @@ static int l_row_become(lua_State *L) { /* core.row_become(row, stored): row tak
   struct weft_rows *rows;
   uint32_t i;
   lua_settop(L, 2);
-  if (!weft_lua_row(L, w, 2, &rows, &i)) return weft_lua_usage(L, w, "a row is expected");
+  if (!lua_istable(L, 1) || !weft_lua_row(L, w, 2, &rows, &i))
+    return weft_lua_usage(L, w, "a row is expected");
   for (uint32_t j = 0; j < rows->ncols; j++) {
     struct weft_slice name = rows->columns->v[j].name;
     lua_pushlstring(L, name.p, name.n);

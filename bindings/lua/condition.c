@@ -24,7 +24,7 @@ static const struct weft_expr *dotted(struct weft_arena *arena, struct weft_slic
                                       const char *dot) {
   struct weft_value steps[32];
   uint32_t n = 0;
-  const char *end = name.p + name.n;
+  const char *end = name.p + name.n, *first = dot;
   while (dot < end && n < 32) {
     const char *from = dot + 1, *to = memchr(from, '.', (size_t)(end - from));
     if (!to) to = end;
@@ -32,7 +32,7 @@ static const struct weft_expr *dotted(struct weft_arena *arena, struct weft_slic
     dot = to;
   }
   const struct weft_expr *column =
-      weft_expr_column(arena, weft_slice(name.p, (size_t)(strchr(name.p, '.') - name.p)));
+      weft_expr_column(arena, weft_slice(name.p, (size_t)(first - name.p)));
   return weft_expr_path(arena, column, steps, n);
 }
 
@@ -52,9 +52,20 @@ static int name_operand(struct weft_arena *arena, const struct weft_table *table
   return 0;
 }
 
+/* A mark is a table, and a table can be changed. */
+static int spoilt(const char *what, struct weft_error *err) {
+  return weft_fail(err, WEFT_USAGE, "a %s was changed after it was made", what);
+}
+
 static int path_operand(lua_State *L, struct weft_arena *arena, int idx,
-                        const struct weft_expr **out) {
+                        const struct weft_expr **out, struct weft_error *err) {
   uint32_t n = (uint32_t)lua_rawlen(L, idx);
+  for (uint32_t i = 1; i <= n || i <= 2; i++) {
+    int type = lua_rawgeti(L, idx, i);
+    bool good = type == LUA_TSTRING || (i > 1 && lua_isinteger(L, -1));
+    lua_pop(L, 1);
+    if (!good) return spoilt("weft.path", err);
+  }
   struct weft_value *steps = weft_arena_alloc(arena, n * sizeof *steps);
   size_t len;
   lua_rawgeti(L, idx, 1);
@@ -78,9 +89,11 @@ static int path_operand(lua_State *L, struct weft_arena *arena, int idx,
 static int raw_operand(lua_State *L, struct weft_lua *w, int idx, struct weft_arena *arena,
                        const struct weft_expr **out, struct weft_error *err) {
   lua_getfield(L, idx, "n");
-  uint32_t n = (uint32_t)lua_tointeger(L, -1) - 1;
+  lua_Integer count = lua_tointeger(L, -1);
+  uint32_t n = (uint32_t)count - 1;
   size_t len;
-  lua_rawgeti(L, idx, 1);
+  if (lua_rawgeti(L, idx, 1) != LUA_TSTRING || count < 1 || count > (lua_Integer)lua_rawlen(L, idx))
+    return lua_pop(L, 2), spoilt("weft.raw", err);
   const char *text = lua_tolstring(L, -1, &len);
   const struct weft_expr **kids = weft_arena_alloc(arena, (n + 1) * sizeof *kids);
   for (uint32_t i = 0; i < n; i++) {
@@ -109,7 +122,7 @@ int weft_lua_operand(lua_State *L, struct weft_lua *w, int idx, struct weft_aren
     return name_operand(arena, table, weft_slice(s, n), out, column);
   }
   if (lua_istable(L, idx)) {
-    if (weft_lua_is(L, w, idx, SLOT_MT_PATH)) return path_operand(L, arena, idx, out);
+    if (weft_lua_is(L, w, idx, SLOT_MT_PATH)) return path_operand(L, arena, idx, out, err);
     if (weft_lua_is(L, w, idx, SLOT_MT_RAW)) return raw_operand(L, w, idx, arena, out, err);
   }
   return weft_fail(err, WEFT_USAGE, "a column name, weft.path or weft.raw is expected, got %s",
@@ -122,7 +135,9 @@ static int aggregate(lua_State *L, struct weft_lua *w, int idx, struct weft_aren
   const struct weft_expr *x = weft_expr_star();
   int column;
   lua_getfield(L, idx, "kind");
-  enum weft_expr_kind kind = (enum weft_expr_kind)lua_tointeger(L, -1);
+  lua_Integer n = lua_tointeger(L, -1);
+  enum weft_expr_kind kind = (enum weft_expr_kind)n;
+  if (n < WEFT_E_COUNT || n > WEFT_E_MAX) return lua_pop(L, 1), spoilt("weft aggregate", err);
   if (lua_getfield(L, idx, "of") != LUA_TNIL &&
       weft_lua_operand(L, w, -1, arena, table, &x, &column, err))
     return lua_pop(L, 2), -1;
@@ -193,6 +208,8 @@ static int compare(struct builder *b, const struct weft_expr *left, int column,
   lua_State *L = b->L;
   bool array_column = to && to->type == WEFT_ARRAY;
   if (kind == WEFT_E_IS_NULL || kind == WEFT_E_NOT_NULL) {
+    if (!lua_isnoneornil(L, idx) && lua_touserdata(L, idx) != b->w->null)
+      return weft_fail(b->err, WEFT_USAGE, "%s: is_null and not_null take no value", what);
     *out = weft_expr_unary(b->arena, kind, left);
     return 0;
   }
@@ -315,6 +332,7 @@ static int combined(struct builder *b, int idx, const struct weft_expr **out) {
   const char *kind = lua_tostring(L, -1);
   lua_getfield(L, idx, "of");
   int of = lua_gettop(L), rc;
+  if (!kind || !lua_istable(L, of)) return spoilt("weft condition", b->err);
   b->who = kind;
   if (strcmp(kind, "negate") == 0) {
     const struct weft_expr *x;

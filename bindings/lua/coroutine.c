@@ -89,12 +89,8 @@ static int start(lua_State *L, bool wrap) {
   lua_State *co = target(L, wrap);
   int narg = lua_gettop(L) - !wrap, nres = 0, ok;
   if (!co) return luaL_typeerror(L, 1, "coroutine");
-  lua_pushthread(co);
-  lua_xmove(co, L, 1);
-  bool busy = parked(L, w, lua_gettop(L));
-  lua_pop(L, 1);
-  if (busy) {
-    lua_pushliteral(L, "cannot resume a coroutine that waits inside a call of Weft");
+  if (parked(L, w, wrap ? lua_upvalueindex(2) : 1)) {
+    lua_pushliteral(L, "cannot resume a coroutine that waits inside a call of Weft or is a task");
     return finish(L, co, wrap, 0, 1);
   }
   if (!lua_checkstack(co, narg)) {
@@ -122,7 +118,7 @@ static int l_wrap(lua_State *L) {
 
 static int l_status(lua_State *L) { /* upvalue 2: Lua's own */
   struct weft_lua *w = weft_lua_self(L);
-  if (lua_isthread(L, 1) && parked(L, w, 1)) {
+  if (lua_isthread(L, 1) && lua_status(lua_tothread(L, 1)) == LUA_YIELD && parked(L, w, 1)) {
     lua_pushliteral(L, "normal"); /* it runs something: a call of Weft */
     return 1;
   }
@@ -135,7 +131,7 @@ static int l_status(lua_State *L) { /* upvalue 2: Lua's own */
 static int l_close(lua_State *L) { /* upvalue 2: Lua's own */
   struct weft_lua *w = weft_lua_self(L);
   if (lua_isthread(L, 1) && parked(L, w, 1))
-    return luaL_error(L, "cannot close a coroutine that waits inside a call of Weft");
+    return luaL_error(L, "cannot close a coroutine that waits inside a call of Weft or is a task");
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_insert(L, 1);
   lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);

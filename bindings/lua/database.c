@@ -200,6 +200,7 @@ static int l_close(lua_State *L) {
 
 static int db_gc(lua_State *L) {
   struct lua_db *d = lua_touserdata(L, 1);
+  if (!d || !weft_lua_is(L, weft_lua_self(L), 1, SLOT_MT_DB)) return 0;
   if (d->db) weft_db_unref(d->db);
   d->db = NULL;
   return 0;
@@ -226,6 +227,8 @@ static int l_forget(lua_State *L) { /* core.forget_tables(db): after its schema 
 
 static int db_tostring(lua_State *L) {
   struct lua_db *d = lua_touserdata(L, 1);
+  if (!d || !weft_lua_is(L, weft_lua_self(L), 1, SLOT_MT_DB))
+    return weft_lua_usage(L, weft_lua_self(L), "a database is expected");
   if (!d->db) return lua_pushliteral(L, "weft.database (closed)"), 1;
   struct weft_slice n = weft_db_name(d->db), l = weft_db_label(d->db);
   lua_pushliteral(L, "weft.database ");
@@ -259,10 +262,13 @@ static int l_open(lua_State *L) {
   const char *name = luaL_checklstring(L, 1, &nn), *url = luaL_checklstring(L, 2, &un);
   luaL_checktype(L, 3, LUA_TTABLE);
   luaL_checktype(L, 4, LUA_TTABLE);
+  weft_lua_alive(L, w);
   for (lua_pushnil(L); lua_next(L, 3) && o.nsettings < 64; lua_pop(L, 1)) {
     size_t n;
-    settings[o.nsettings].name = luaL_checkstring(L, -2);
-    const char *v = luaL_checklstring(L, -1, &n); /* text: lua/weft made it so */
+    luaL_checktype(L, -2, LUA_TSTRING); /* text stays where it is: lua/weft made it so */
+    luaL_checktype(L, -1, LUA_TSTRING);
+    settings[o.nsettings].name = lua_tostring(L, -2);
+    const char *v = lua_tolstring(L, -1, &n);
     settings[o.nsettings++].value = weft_slice(v, n);
   }
   lua_settop(L, 4);

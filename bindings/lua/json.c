@@ -23,7 +23,7 @@ static int encode(struct encoder *e, int idx);
 
 static int encode_array(struct encoder *e, int idx, int64_t n) {
   weft_buf_char(e->out, '[');
-  for (int64_t i = 1; i <= n; i++) {
+  for (int64_t i = 1; i <= n && !weft_buf_failed(e->out); i++) {
     if (i > 1) weft_buf_char(e->out, ',');
     lua_rawgeti(e->L, idx, (lua_Integer)i);
     if (lua_isnil(e->L, -1)) weft_buf_lit(e->out, "null");
@@ -74,6 +74,11 @@ static struct weft_slice *sorted_keys(struct encoder *e, int idx, uint32_t *n,
     if (lua_type(L, -2) != LUA_TSTRING) {
       weft_fail(e->err, WEFT_USAGE, "encode: a table has both a sequence and other keys, or a key "
                                     "that is a %s", luaL_typename(L, -2));
+      lua_pop(L, 2);
+      return NULL;
+    }
+    if (i >= count) { /* making keys may have run a finalizer that adds some */
+      weft_fail(e->err, WEFT_USAGE, "encode: the table is being changed");
       lua_pop(L, 2);
       return NULL;
     }

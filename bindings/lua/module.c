@@ -17,6 +17,13 @@ struct weft_lua *weft_lua_of(lua_State *L) {
   return w;
 }
 
+void weft_lua_alive(lua_State *L, struct weft_lua *w) {
+  struct weft_error err;
+  if (w->context) return;
+  weft_fail(&err, WEFT_CLOSED, "Weft is closed: the program ends");
+  weft_lua_raise(L, w, &err, NULL);
+}
+
 bool weft_lua_is(lua_State *L, struct weft_lua *w, int idx, int slot) {
   if (!lua_getmetatable(L, idx)) return false;
   weft_lua_slot(L, w, slot);
@@ -88,8 +95,8 @@ static int l_clock(lua_State *L) { /* monotonic seconds */
 static const char *name_at(const void *ud, size_t i, size_t *len) {
   lua_State *L = (lua_State *)(uintptr_t)ud;
   lua_rawgeti(L, 2, (lua_Integer)i + 1);
-  const char *s = lua_tolstring(L, -1, len); /* the table anchors it */
-  lua_pop(L, 1);
+  const char *s = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, len) : NULL;
+  lua_pop(L, 1); /* the table anchors it */
   return s ? s : (*len = 0, "");
 }
 
@@ -112,23 +119,32 @@ static int state_gc(lua_State *L) {
   weft_context_free(w->context);
   weft_buf_release(&w->text);
   w->context = NULL;
+  w->loop = NULL;
+  for (struct weft_list *l = w->calls.next, *next; l != &w->calls; l = next) {
+    struct lua_call *c = WEFT_CONTAINER(l, struct lua_call, link);
+    next = l->next;
+    if (!c->call.running) weft_lua_call_done(c); /* of a task that did not end */
+  }
   for (struct weft_list *l; (l = weft_list_take(&w->spare));)
     free(WEFT_CONTAINER(l, struct lua_call, link));
   return 0;
 }
 
-/* Events of the core become one call of lua/weft's dispatcher. It runs on a thread of its own: the core
-   may be anywhere, and nothing there can yield. */
-static void on_event(void *ud, enum weft_event what, const struct weft_event_info *info) {
-  struct weft_lua *w = ud;
-  lua_State *L = w->handlers;
-  int top = lua_gettop(L);
-  if (!lua_checkstack(L, 20)) return;
+struct event {
+  struct weft_lua *w;
+  enum weft_event what;
+  const struct weft_event_info *info;
+};
+
+static int dispatch(lua_State *L) {
+  static const char *const names[] = {"query", "connect", "disconnect", "retry"};
+  const struct event *e = lua_touserdata(L, 1);
+  const struct weft_event_info *info = e->info;
+  struct weft_lua *w = e->w;
   weft_lua_slot(L, w, SLOT_EVENTS);
   if (lua_isfunction(L, -1)) {
-    static const char *const names[] = {"query", "connect", "disconnect", "retry"};
     struct weft_slice name = weft_db_name(info->db);
-    lua_pushstring(L, names[what]);
+    lua_pushstring(L, names[e->what]);
     lua_createtable(L, 0, 8);
     lua_pushlstring(L, name.p, name.n), lua_setfield(L, -2, "database");
     if (info->sql.n) lua_pushlstring(L, info->sql.p, info->sql.n), lua_setfield(L, -2, "sql");
@@ -140,15 +156,30 @@ static void on_event(void *ud, enum weft_event what, const struct weft_event_inf
       weft_lua_push_error(L, w, info->error, &(struct weft_lua_context){.database = name});
       lua_setfield(L, -2, "error");
     }
-    w->callbacks++;
-    lua_pcall(L, 2, 0, 0); /* the dispatcher reports handlers that fail */
-    w->callbacks--;
+    lua_call(L, 2, 0);
   }
+  return 0;
+}
+
+/* Events of the core become one call of lua/weft's dispatcher, which reports handlers that fail. It runs
+   on a thread of its own: the core may be anywhere, and nothing there can yield, nor be jumped over. */
+static void on_event(void *ud, enum weft_event what, const struct weft_event_info *info) {
+  struct weft_lua *w = ud;
+  lua_State *L = w->handlers;
+  struct event e = {w, what, info};
+  int top = lua_gettop(L);
+  if (!lua_checkstack(L, 4)) return;
+  lua_pushcfunction(L, dispatch);
+  lua_pushlightuserdata(L, &e);
+  w->callbacks++;
+  lua_pcall(L, 1, 0, 0);
+  w->callbacks--;
   lua_settop(L, top);
 }
 
 static int l_observe(lua_State *L) { /* core.observe(on): measure and report statements, or not */
   struct weft_lua *w = weft_lua_self(L);
+  weft_lua_alive(L, w);
   weft_context_on_event(w->context, lua_toboolean(L, 1) ? on_event : NULL, w);
   return 0;
 }
@@ -162,11 +193,15 @@ __attribute__((visibility("default"))) int luaopen_weft_core(lua_State *L);
 
 int luaopen_weft_core(lua_State *L) {
   struct weft_error err;
-  struct weft_lua *w = lua_newuserdatauv(L, sizeof *w, 0);
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key) == LUA_TUSERDATA &&
+      lua_getiuservalue(L, -1, 1) == LUA_TTABLE)
+    return 1; /* the state has one: its functions would outlive their struct weft_lua */
+  struct weft_lua *w = lua_newuserdatauv(L, sizeof *w, 1); /* holds the module table */
   memset(w, 0, sizeof *w);
   weft_list_init(&w->txs);
   weft_list_init(&w->tasks);
   weft_list_init(&w->spare);
+  weft_list_init(&w->calls);
   weft_buf_init(&w->text);
   lua_newtable(L);
   lua_pushcfunction(L, state_gc);
@@ -198,5 +233,9 @@ int luaopen_weft_core(lua_State *L) {
   weft_lua_open_transaction(L, w);
   weft_lua_open_query(L, w);
   weft_lua_open_terminal(L, w);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+  lua_pushvalue(L, -2);
+  lua_setiuservalue(L, -2, 1);
+  lua_pop(L, 1);
   return 1;
 }

@@ -40,6 +40,8 @@ static int read_order(const struct weft_parts *p, const struct weft_table *t, st
     if (check_selected(p, p->order[i].expr->name, err)) return -1;
     o->items[o->n++] = p->order[i]; /* text lives in the query's clauses */
   }
+  if (o->n + t->nkey > sizeof o->items / sizeof *o->items)
+    return weft_fail(err, WEFT_USAGE, "page: the key and the order have too many columns");
   for (uint32_t k = 0; k < t->nkey; k++)
     if (check_selected(p, t->columns[t->key[k]].name, err)) return -1;
   return 0;

@@ -20,6 +20,11 @@ struct lua_query *weft_lua_check_query(lua_State *L, struct weft_lua *w, int idx
   if (!lq)
     weft_lua_usage(L, w, "a model or query is expected, got %s (call with a colon, as in "
                          "Model:where{...})", luaL_typename(L, idx));
+  if (!lq->q) { /* finalized: the state is being closed */
+    struct weft_error err;
+    weft_fail(&err, WEFT_CLOSED, "the model is closed");
+    weft_lua_raise(L, w, &err, NULL);
+  }
   return lq;
 }
 
@@ -57,7 +62,8 @@ struct weft_query *weft_lua_current(struct lua_query *lq) {
 }
 
 static int query_gc(lua_State *L) {
-  struct lua_query *lq = lua_touserdata(L, 1);
+  struct lua_query *lq = weft_lua_to_query(L, weft_lua_self(L), 1);
+  if (!lq) return 0;
   if (lq->q) weft_query_unref(lq->q);
   lq->q = NULL;
   return 0;
@@ -134,6 +140,7 @@ static int table_items(struct step *s, int idx, struct weft_item **items, uint32
   for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) {
     size_t len;
     if (lua_type(L, -2) != LUA_TSTRING) continue;
+    if (i >= count) return weft_fail(&s->err, WEFT_USAGE, "select: the list is being changed");
     const char *alias = lua_tolstring(L, -2, &len);
     if (memchr(alias, 0, len) || len == 0)
       return weft_fail(&s->err, WEFT_USAGE, "select: an alias is a name without zero bytes");
@@ -264,8 +271,8 @@ static int l_batch(lua_State *L) { /* batch(false): this look-up never joins a b
 }
 
 static int query_tostring(lua_State *L) {
-  struct lua_query *lq = lua_touserdata(L, 1);
-  lua_pushfstring(L, "weft.%s %s", lq->q && lq->q->clause == WEFT_C_FROM ? "model" : "query",
+  struct lua_query *lq = weft_lua_check_query(L, weft_lua_self(L), 1);
+  lua_pushfstring(L, "weft.%s %s", lq->q->clause == WEFT_C_FROM ? "model" : "query",
                   lq->model->label);
   return 1;
 }
@@ -288,7 +295,8 @@ static struct weft_slice *text_list(lua_State *L, int idx, const char *field, ui
   struct weft_slice *v = lua_newuserdatauv(L, (count + 1) * sizeof *v, 0); /* stays on the stack */
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, -2, (lua_Integer)i + 1);
-    v[i].p = luaL_checklstring(L, -1, &v[i].n); /* anchored by the list */
+    luaL_checktype(L, -1, LUA_TSTRING);
+    v[i].p = lua_tolstring(L, -1, &v[i].n); /* anchored by the list */
     lua_pop(L, 1);
   }
   *n = (uint32_t)count;
@@ -328,7 +336,8 @@ static int l_model(lua_State *L) {
     for (uint32_t i = 0; i < n; i++) {
       lua_rawgeti(L, columns, (lua_Integer)i + 1);
       lua_getfield(L, -1, "name");
-      v[i].name.p = luaL_checklstring(L, -1, &v[i].name.n);
+      luaL_checktype(L, -1, LUA_TSTRING);
+      v[i].name.p = lua_tolstring(L, -1, &v[i].name.n);
       if (lua_getfield(L, -2, "as") != LUA_TNIL) v[i].as = as_of(L, w, -1);
       lua_getfield(L, -3, "lazy");
       v[i].lazy = lua_toboolean(L, -1);
@@ -349,6 +358,8 @@ static int l_model(lua_State *L) {
   lua_newtable(L);
   lua_pushcfunction(L, model_gc);
   lua_setfield(L, -2, "__gc");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable"); /* nobody else calls the finalizer */
   lua_setmetatable(L, -2);
   m->label = weft_strdup(weft_slice(label, len));
   m->db = weft_db_ref(db);

@@ -14,7 +14,7 @@
 
 #include "decimal.h"
 
-enum { MAX_SHAPES = 2000, SINGLE_BYTES = 4096 };
+enum { MAX_SHAPES = 2000, SINGLE_BYTES = 4096, NAMES_MAX = 64 };
 
 struct result {
   struct weft_rows *rows; /* NULL once collected */
@@ -152,17 +152,30 @@ static void push_cell(lua_State *L, struct weft_lua *w, struct weft_value v, uin
   else weft_lua_push(L, w, v, 0);
 }
 
-/* Pushes row i; the keys table is at keys. */
+static bool same_decimal(struct weft_value a, struct weft_value b) {
+  return a.type == WEFT_DECIMAL && b.type == WEFT_DECIMAL && a.u.dec->lo == b.u.dec->lo &&
+         a.u.dec->hi == b.u.dec->hi && a.u.dec->scale == b.u.dec->scale &&
+         a.u.dec->neg == b.u.dec->neg;
+}
+
+/* Pushes row i; the keys table is at keys, its first ones are at names, one each, on the stack. The row
+   before is at before, or there is none (0): prices repeat, and what became of one is there. */
 static void push_cells(lua_State *L, struct weft_lua *w, const struct weft_rows *rows, uint32_t i,
-                       int keys) {
+                       int keys, int names, uint32_t nnames, int before) {
   const struct weft_value *v = weft_rows_row(rows, i);
   const struct weft_column *c = rows->columns->v;
   uint32_t n = rows->ncols;
   lua_createtable(L, 0, (int)n);
   for (uint32_t j = 0; j < n; j++) {
     if (v[j].type == WEFT_NULL) continue;
-    lua_rawgeti(L, keys, (lua_Integer)j + 1);
-    push_cell(L, w, v[j], c[j].as);
+    if (j < nnames) lua_pushvalue(L, names + (int)j);
+    else lua_rawgeti(L, keys, (lua_Integer)j + 1);
+    if (before && v[j].type == WEFT_DECIMAL && same_decimal(v[j], (v - n)[j])) {
+      lua_pushvalue(L, -1);
+      lua_rawget(L, before);
+    } else {
+      push_cell(L, w, v[j], c[j].as);
+    }
     lua_rawset(L, -3);
   }
 }
@@ -173,7 +186,7 @@ void weft_lua_push_row(lua_State *L, struct weft_lua *w, struct weft_rows *rows,
   model = model ? lua_absindex(L, model) : 0;
   weft_lua_push_shape(L, w, rows->columns);
   int keys = lua_gettop(L);
-  push_cells(L, w, rows, i, keys);
+  push_cells(L, w, rows, i, keys, 0, 0, 0);
   size_t bytes = row_bytes(weft_rows_row(rows, i), rows->ncols);
   if (bytes <= SINGLE_BYTES) {
     push_single(L, w, rows, i, bytes, keys, model);
@@ -193,18 +206,28 @@ void weft_lua_push_row(lua_State *L, struct weft_lua *w, struct weft_rows *rows,
 }
 
 void weft_lua_push_rows(lua_State *L, struct weft_lua *w, struct weft_rows *rows, int model) {
-  luaL_checkstack(L, 16, "rows");
+  uint32_t nnames = rows->ncols < NAMES_MAX ? rows->ncols : NAMES_MAX;
+  luaL_checkstack(L, 16 + NAMES_MAX, "rows");
   model = model ? lua_absindex(L, model) : 0;
   lua_createtable(L, (int)rows->nrows, 0);
-  if (rows->nrows == 0) return;
-  int list = lua_gettop(L), keys = list + 1, mt = list + 2, weak = list + 3;
+  if (rows->nrows == 0) { /* as JSON it is [] too */
+    weft_lua_slot(L, w, SLOT_MT_ARRAY);
+    lua_setmetatable(L, -2);
+    return;
+  }
+  int list = lua_gettop(L), keys = list + 1, mt = list + 2, weak = list + 3,
+      before = list + 4, names = list + 5;
   weft_lua_push_shape(L, w, rows->columns);
   push_result(L, w, rows, model);
   lua_createtable(L, (int)rows->nrows, 0);
   weft_lua_slot(L, w, SLOT_WEAK);
   lua_setmetatable(L, weak);
+  lua_pushnil(L);
+  for (uint32_t j = 0; j < nnames; j++) lua_rawgeti(L, keys, (lua_Integer)j + 1);
   for (uint32_t i = 0; i < rows->nrows; i++) {
-    push_cells(L, w, rows, i, keys);
+    push_cells(L, w, rows, i, keys, names, nnames, i ? before : 0);
+    lua_pushvalue(L, -1);
+    lua_replace(L, before);
     lua_pushvalue(L, mt);
     lua_setmetatable(L, -2);
     lua_pushvalue(L, -1);
@@ -221,6 +244,7 @@ void weft_lua_push_rows(lua_State *L, struct weft_lua *w, struct weft_rows *rows
 
 static int result_gc(lua_State *L) {
   struct result *r = lua_touserdata(L, 1);
+  if (!r || !weft_lua_is(L, weft_lua_self(L), 1, SLOT_MT_RESULT)) return 0;
   weft_rows_unref(r->rows);
   r->rows = NULL;
   return 0;
@@ -326,7 +350,7 @@ static int row_index(lua_State *L) {
   if (lua_getiuservalue(L, result, 1) != LUA_TTABLE) return 0;
   int info = lua_gettop(L);
   lua_getfield(L, info, "core");
-  struct lua_query *lq = lua_touserdata(L, -1);
+  struct lua_query *lq = weft_lua_to_query(L, w, -1);
   size_t n;
   const char *key = lua_tolstring(L, 2, &n);
   struct weft_table *t = lq ? weft_relation_table(lq->model->relation) : NULL;
@@ -345,6 +369,7 @@ static int next_of(lua_State *L) { /* upvalues: w, keys, stage, number of keys *
   struct weft_lua *w = weft_lua_self(L);
   (void)w;
   lua_Integer i = lua_tointeger(L, lua_upvalueindex(3)), n = lua_tointeger(L, lua_upvalueindex(4));
+  luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 2);
   while (i < n) {
     lua_rawgeti(L, lua_upvalueindex(2), ++i);

@@ -74,19 +74,22 @@ static int body(lua_State *L) {
   return body_k(L, lua_pcallk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, 0, body_k), 0);
 }
 
+static int never_begins(lua_State *L) { /* in place of body */
+  struct weft_error err;
+  weft_fail(&err, WEFT_CANCELLED, "the task was cancelled before it began");
+  return weft_lua_raise(L, weft_lua_of(L), &err, NULL);
+}
+
 static void resume_task(struct weft_hook *item) {
   struct task *t = WEFT_CONTAINER(item, struct task, item);
   struct weft_lua *w = t->w;
   struct frame f = {t->co, NULL, true};
+  struct frame *outer = w->frame; /* of a user's coroutine outside of tasks that pumps the loop */
   int nres = 0;
-  if (!t->started && t->cancelled) { /* it never begins */
-    struct weft_error err;
-    weft_fail(&err, WEFT_CANCELLED, "the task was cancelled before it began");
+  if (!t->started && t->cancelled) {
     lua_settop(t->co, 0);
-    weft_lua_push_error(t->co, w, &err, NULL);
-    t->nresults = 1;
-    end_task(t, true);
-    return;
+    lua_pushcfunction(t->co, never_begins);
+    t->nargs = 0;
   }
   t->waiting = NULL;
   t->inlined = 0;
@@ -94,7 +97,7 @@ static void resume_task(struct weft_hook *item) {
   w->task = t;
   int status = lua_resume(t->co, NULL, t->started ? 0 : t->nargs, &nres);
   t->started = true;
-  w->frame = NULL;
+  w->frame = outer;
   w->task = NULL;
   if (status != LUA_YIELD) {
     t->nresults = status == LUA_OK ? nres : 1;
@@ -117,6 +120,11 @@ static lua_State *take_coroutine(lua_State *L, struct weft_lua *w) { /* pushes i
     lua_rawseti(L, -3, n);
   } else {
     lua_newthread(L);
+    weft_lua_slot(L, w, SLOT_PARKED);
+    lua_pushvalue(L, -2);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
   }
   lua_remove(L, -2);
   return lua_tothread(L, -1);
@@ -152,8 +160,9 @@ static void inherit_lineage(lua_State *L, struct weft_lua *w, struct task *t) {
 
 struct task *weft_lua_spawn(lua_State *L, struct weft_lua *w, int nargs, bool inherit) {
   int base = lua_gettop(L) - nargs; /* of fn */
+  weft_lua_alive(L, w);
   luaL_checkstack(L, 8, "a task");
-  struct task *t = lua_newuserdatauv(L, sizeof *t, 1);
+  struct task *t = lua_newuserdatauv(L, sizeof *t, 2); /* the coroutine, the group */
   memset(t, 0, sizeof *t);
   t->w = w;
   weft_list_init(&t->link);
@@ -166,9 +175,9 @@ struct task *weft_lua_spawn(lua_State *L, struct weft_lua *w, int nargs, bool in
   lua_setmetatable(L, -2);
   t->co = take_coroutine(L, w);
   lua_setiuservalue(L, -2, 1);
+  if (!lua_checkstack(t->co, nargs + 2)) luaL_error(L, "too many arguments");
   anchor(L, w, t, -1);
   lua_insert(L, base);
-  if (!lua_checkstack(t->co, nargs + 2)) luaL_error(L, "too many arguments");
   lua_pushcfunction(t->co, body);
   lua_xmove(L, t->co, nargs + 1);
   t->nargs = nargs + 1;
@@ -194,6 +203,7 @@ void weft_lua_close_tasks(struct weft_lua *w) {
     struct task *t = WEFT_CONTAINER(l, struct task, link);
     weft_list_remove(&t->item.link);
     if (t->waiting && t->waiting->timer) weft_timer_free(t->waiting->timer);
+    if (t->waiting) t->waiting->task = NULL; /* its end resumes nobody */
     free(t->lineage);
     t->lineage = NULL;
     t->ended = true;
@@ -455,12 +465,16 @@ static int l_all(lua_State *L) {
   weft_lua_may_wait(L, w, false);
   lua_settop(L, 1);
   lua_createtable(L, (int)n, 0); /* 2: the handles */
-  struct group *g = lua_newuserdatauv(L, sizeof *g + n * sizeof *g->tasks, 0); /* 3 */
+  struct group *g = lua_newuserdatauv(L, sizeof *g + n * sizeof *g->tasks, 1); /* 3 */
   memset(g, 0, sizeof *g + n * sizeof *g->tasks);
+  lua_pushvalue(L, 2); /* group and tasks hold each other, should memory run out below */
+  lua_setiuservalue(L, 3, 1);
   weft_lua_wait_init(&g->wait, cancel_group);
   for (uint32_t i = 0; i < n; i++) {
     lua_rawgeti(L, 1, (lua_Integer)i + 1);
     struct task *t = weft_lua_spawn(L, w, 0, true);
+    lua_pushvalue(L, 3);
+    lua_setiuservalue(L, -2, 2);
     t->group = g;
     t->index = i;
     g->tasks[i] = t;
@@ -524,6 +538,7 @@ static int l_timeout(lua_State *L) { /* timeout(s, fn, ...) */
   struct weft_lua *w = weft_lua_self(L);
   int64_t ns = seconds(L, w, 1, "timeout"), old = weft_lua_deadline(w);
   check_function(L, w, 2, "timeout");
+  weft_lua_alive(L, w);
   weft_loop_update_now(w->loop);
   int64_t at = weft_loop_now(w->loop) + ns;
   if (old && old < at) at = old;

@@ -24,7 +24,10 @@ struct weft_tx *weft_lua_tx(lua_State *L, struct weft_lua *w, struct weft_db *db
 }
 
 static int tx_gc(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
   struct lua_tx *tx = lua_touserdata(L, 1);
+  if (lua_type(L, 1) != LUA_TUSERDATA || !weft_lua_is(L, w, 1, SLOT_MT_TX))
+    return weft_lua_usage(L, w, "a transaction is expected");
   weft_list_remove(&tx->link);
   if (tx->tx) weft_tx_free(tx->tx);
   if (tx->db) weft_db_unref(tx->db);
@@ -57,11 +60,19 @@ static int l_new(lua_State *L) {
                                 "serializable, read uncommitted", isolation);
   o.isolation = (enum weft_isolation)i;
   weft_lua_may_wait(L, w, false);
-  struct lua_tx *tx = lua_newuserdatauv(L, sizeof *tx, 0);
+  struct lua_tx *tx = lua_newuserdatauv(L, sizeof *tx, 2); /* holds owner and task */
   memset(tx, 0, sizeof *tx);
   weft_list_init(&tx->link);
   weft_lua_slot(L, w, SLOT_MT_TX);
   lua_setmetatable(L, -2);
+  lua_pushthread(L);
+  lua_setiuservalue(L, -2, 1);
+  if (w->task) {
+    weft_lua_slot(L, w, SLOT_TASKS);
+    lua_rawgetp(L, -1, w->task);
+    lua_setiuservalue(L, -3, 2);
+    lua_pop(L, 1);
+  }
   tx->db = weft_db_ref(db);
   tx->tx = weft_tx_new(db, &o);
   tx->owner = L;
@@ -100,7 +111,7 @@ static int step(lua_State *L, const char *op, bool shielded,
     c->call.deadline = 0;
     c->wait.cancel = NULL;
   }
-  c->context.database = weft_db_name(tx->db);
+  c->context.database = weft_arena_slice(&c->call.arena, weft_db_name(tx->db));
   if (ends) weft_list_remove(&tx->link);
   f(tx->tx, &c->call);
   return weft_lua_await(L, c, step_k);

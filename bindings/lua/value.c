@@ -52,10 +52,11 @@ void weft_lua_push(lua_State *L, struct weft_lua *w, struct weft_value v, uint32
 /* A Lua sequence as an array; nil inside cannot be seen, weft.null can. */
 static int array_value(lua_State *L, struct weft_lua *w, int idx, struct weft_arena *arena,
                        const struct weft_column_type *to, const char *what, struct weft_value *out,
-                       struct weft_error *err) {
+                       struct weft_error *err, int depth) {
   size_t n = lua_rawlen(L, idx);
   if (n > 100 * 1000 * 1000) return weft_fail(err, WEFT_USAGE, "%s: the list is too long", what);
-  if (!lua_checkstack(L, 8)) return weft_fail(err, WEFT_USAGE, "%s: nested too deep", what);
+  if (depth > 100 || !lua_checkstack(L, 8))
+    return weft_fail(err, WEFT_USAGE, "%s: nested too deep", what);
   struct weft_array *a =
       weft_arena_alloc(arena, sizeof *a + n * sizeof(struct weft_value));
   a->n = (uint32_t)n;
@@ -64,7 +65,7 @@ static int array_value(lua_State *L, struct weft_lua *w, int idx, struct weft_ar
     lua_rawgeti(L, idx, (lua_Integer)i + 1);
     int rc;
     if (lua_istable(L, -1) && weft_lua_is(L, w, lua_gettop(L), SLOT_MT_ARRAY)) {
-      rc = array_value(L, w, lua_gettop(L), arena, to, what, &a->v[i], err);
+      rc = array_value(L, w, lua_gettop(L), arena, to, what, &a->v[i], err, depth + 1);
       a->elem = WEFT_ARRAY;
     } else {
       rc = weft_lua_value(L, w, lua_gettop(L), arena, NULL, what, &a->v[i], err);
@@ -99,13 +100,13 @@ static int table_value(lua_State *L, struct weft_lua *w, int idx, struct weft_ar
   }
   bool array = weft_lua_is(L, w, idx, SLOT_MT_ARRAY);
   if (to && to->type == WEFT_ARRAY)
-    return array_value(L, w, idx, arena, to, what, out, err);
+    return array_value(L, w, idx, arena, to, what, out, err, 0);
   if (to && to->type == WEFT_JSON) return json_value(L, w, idx, arena, out, err);
-  if (array && !to) return array_value(L, w, idx, arena, to, what, out, err);
+  if (array && !to) return array_value(L, w, idx, arena, to, what, out, err, 0);
   if (weft_lua_is(L, w, idx, SLOT_MT_RAW) || weft_lua_is(L, w, idx, SLOT_MT_PATH) ||
       weft_lua_is(L, w, idx, SLOT_MT_CONDITION) || weft_lua_is(L, w, idx, SLOT_MT_AGGREGATE))
     return weft_fail(err, WEFT_USAGE, "%s: an expression where a value is expected", what);
-  if (to && to->type != WEFT_ANY && to->type != WEFT_TEXT)
+  if (to && to->type != WEFT_ANY)
     return weft_fail(err, WEFT_TYPE, "%s: a table where %s is expected", what,
                      weft_type_name(to->type));
   return json_value(L, w, idx, arena, out, err);

@@ -17,7 +17,11 @@ bool weft_lua_in_lineage(lua_State *L, struct weft_lua *w, const lua_State *owne
 }
 
 void weft_lua_may_wait(lua_State *L, struct weft_lua *w, bool shielded) {
+  weft_lua_alive(L, w);
   if (w->task && w->callbacks == 0) {
+    if (w->frame->co != L)
+      weft_lua_usage(L, w, "this call may wait, and nothing can wait in a coroutine that is being "
+                           "closed, or that a coroutine.resume from before require \"weft\" runs");
     if (!lua_isyieldable(L) || !w->frame->yieldable)
       weft_lua_usage(L, w, "this call may wait, and nothing can wait inside a sort comparator, a "
                            "gsub callback, a require body or a finalizer");

@@ -43,7 +43,8 @@ enum weft_lua_slot {
   SLOT_SHAPES,       /* lightuserdata of weft_columns -> keys table */
   SLOT_TASKS,        /* coroutine of a live task by lightuserdata */
   SLOT_IDLE,         /* finished coroutines to use again */
-  SLOT_PARKED,       /* user coroutines that a wait of Weft has suspended (weak keys) */
+  SLOT_PARKED,       /* coroutines that nobody else resumes or closes (weak keys): those of tasks, and
+                        those of the user that a wait of Weft has suspended */
   SLOT_EVENTS,       /* function called with (event, info), or nil */
   SLOT_ROW_INDEX,    /* the shared __index of rows */
   SLOT_ROW_PAIRS,
@@ -67,6 +68,7 @@ struct weft_lua {
   struct weft_list txs;     /* open transactions, newest first */
   struct weft_list tasks;   /* live ones */
   struct weft_list spare;   /* calls to use again */
+  struct weft_list calls;   /* those in use */
   uint32_t nspare;
   bool suspending;     /* the yield that is under way is Weft's own, not the user's */
   int callbacks;       /* depth of event handlers */
@@ -82,6 +84,8 @@ struct weft_lua {
 static inline struct weft_lua *weft_lua_self(lua_State *L) {
   return lua_touserdata(L, lua_upvalueindex(1));
 }
+/* Raises closed once the state is being closed: a finalizer may come even later than Weft's. */
+void weft_lua_alive(lua_State *L, struct weft_lua *w);
 /* For code that is not called as a function of the module. */
 struct weft_lua *weft_lua_of(lua_State *L);
 static inline void weft_lua_slot(lua_State *L, struct weft_lua *w, int slot) { /* pushes */
@@ -205,7 +209,7 @@ struct lua_call {
   struct weft_call call;
   struct wait wait;
   struct weft_lua *w;
-  struct weft_list link;      /* spare */
+  struct weft_list link;      /* calls or spare */
   struct weft_lua_context context;
   lua_KFunction k;            /* what goes on with the answer */
   lua_KFunction after;        /* and behind that, see weft_lua_with_table */

@@ -214,8 +214,9 @@ static int l_increment(lua_State *L) {
   if (lua_type(L, 2) != LUA_TSTRING)
     return weft_lua_usage(L, w, "increment takes a column and by how much");
   if (lua_isnoneornil(L, 3)) {
-    lua_settop(L, 2);
+    if (lua_gettop(L) < 3) lua_settop(L, 3);
     lua_pushinteger(L, 1);
+    lua_replace(L, 3);
   }
   if (lua_type(L, 3) != LUA_TNUMBER && !weft_lua_to_decimal(L, w, 3))
     return weft_lua_usage(L, w, "increment takes a number or a decimal, got %s",
@@ -268,6 +269,9 @@ static int conflict(lua_State *L, struct weft_lua *w, const struct weft_table *t
   lua_getfield(L, 3, "update");
   struct weft_item *updates = NULL;
   int rc = 0;
+  if (!lua_isnil(L, -1) && !lua_istable(L, -1))
+    return weft_fail(err, WEFT_USAGE, "upsert: update is a table of column = value, got %s",
+                     luaL_typename(L, -1));
   if (!lua_isnil(L, -1))
     rc = assignments(L, w, lua_gettop(L), t, &c->arena, &updates, &c->nupdates, err);
   c->updates = updates;
@@ -281,7 +285,9 @@ static int insert_clause(lua_State *L, struct weft_lua *w, const struct weft_tab
   struct named *names;
   c->nrows = (uint32_t)lua_rawlen(L, 2);
   if (c->nrows > 1) return weft_lua_many(L, w, t, c, err);
-  lua_rawgeti(L, 2, 1);
+  if (lua_rawgeti(L, 2, 1) != LUA_TTABLE || c->nrows == 0)
+    return weft_fail(err, WEFT_USAGE, "create takes tables of column = value, got %s",
+                     luaL_typename(L, -1));
   if (names_of(L, -1, t, &c->arena, &names, &c->nitems, err)) return -1;
   lua_pop(L, 1);
   struct weft_item *items = weft_arena_alloc(&c->arena, (c->nitems + 1) * sizeof *items);

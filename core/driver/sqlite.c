@@ -150,10 +150,11 @@ static bool wait_for_lock(struct sqlite_conn *c, int64_t deadline) {
 }
 
 static void set_locked(struct sqlite_conn *c, struct weft_error *err) {
-  double waited = c->run.busy_since ? (double)(weft_clock_ns() - c->run.busy_since) / 1e9 : 0;
+  int64_t now = weft_clock_ns(), deadline = c->run.op ? c->run.op->deadline : 0;
+  double waited = c->run.busy_since ? (double)(now - c->run.busy_since) / 1e9 : 0;
   char code[sizeof err->code];
   memcpy(code, err->code, sizeof code);
-  weft_conn_fail(&c->base, err, WEFT_LOCK_TIMEOUT,
+  weft_conn_fail(&c->base, err, deadline && now >= deadline ? WEFT_TIMEOUT : WEFT_LOCK_TIMEOUT,
                  "the database is locked by another connection (waited %.1f s)", waited);
   memcpy(err->code, code, sizeof code);
 }

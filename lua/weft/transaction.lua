@@ -7,7 +7,8 @@ local errors = require "weft.errors"
 
 local M = {}
 
-local open = {} -- identity of the core's transaction -> its object
+-- Identity of the core's transaction -> its object. Weak: one whose coroutine was dropped is rolled back.
+local open = setmetatable({}, { __mode = "v" })
 
 ---@class weft.Transaction
 local Transaction = {}
