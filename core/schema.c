@@ -232,7 +232,8 @@ static void tables_answered(struct weft_call *call, struct weft_rows *rows,
   size_t len = 0;
   if (!listing && rows->ncols > 0)
     near = weft_nearest(t.p, t.n, rows->nrows, table_name, rows, &len);
-  weft_fail(&err, WEFT_SYNTAX, "no table '%.*s%s%.*s' in %s%s%.*s%s", (int)s.n, s.p ? s.p : "",
+  /* Alternatives: a model without a script, whose name is a word of the program. */
+  weft_fail(&err, r->o.nalternatives ? WEFT_USAGE : WEFT_SYNTAX, "no table '%.*s%s%.*s' in %s%s%.*s%s", (int)s.n, s.p ? s.p : "",
             s.n ? "." : "", (int)t.n, t.p, r->db->label, near ? "; did you mean '" : "", (int)len,
             near ? near : "", near ? "'?" : "");
   weft_rows_unref(rows);

@@ -74,6 +74,8 @@ int weft_table_unknown_column(const struct weft_table *t, struct weft_slice name
                               struct weft_error *err) {
   size_t len;
   const char *near = weft_nearest(name.p, name.n, t->ncolumns, column_name, t, &len);
+  const char *dot = near || !name.n ? NULL : memchr(name.p, '.', name.n);
+  if (dot) near = weft_nearest(name.p, (size_t)(dot - name.p), t->ncolumns, column_name, t, &len);
   if (near)
     return weft_fail(err, WEFT_USAGE, "unknown column '%.*s' of %.*s; did you mean '%.*s'?",
                      shown(name), name.p, shown(t->name), t->name.p, (int)len, near);

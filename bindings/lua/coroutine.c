@@ -4,12 +4,12 @@
    way. Everything else is as in lcorolib. Wrapped once per state. */
 #include "weft_lua.h"
 
+/* Without a new key when co was parked before, if only with false: then it cannot fail. */
 static void park(lua_State *L, struct weft_lua *w, lua_State *co, bool on) {
   weft_lua_slot(L, w, SLOT_PARKED);
   lua_pushthread(co);
   lua_xmove(co, L, 1);
   lua_pushboolean(L, on);
-  if (!on) lua_pop(L, 1), lua_pushnil(L);
   lua_rawset(L, -3);
   lua_pop(L, 1);
 }
@@ -33,7 +33,6 @@ static int go(lua_State *L, struct weft_lua *w, lua_State *co, int narg, bool wr
   int status = lua_resume(co, L, narg, nres);
   w->frame = f.prev;
   if (status == LUA_YIELD && w->suspending) {
-    luaL_checkstack(L, 4, NULL);
     park(L, w, co, true);
     lua_yieldk(L, 0, wrap, resume_k); /* the longjmp leaves f behind, which is unlinked */
   }
@@ -93,6 +92,7 @@ static int start(lua_State *L, bool wrap) {
     lua_pushliteral(L, "cannot resume a coroutine that waits inside a call of Weft or is a task");
     return finish(L, co, wrap, 0, 1);
   }
+  if (w->task) park(L, w, co, false);
   if (!lua_checkstack(co, narg)) {
     lua_pushliteral(L, "too many arguments to resume");
     return finish(L, co, wrap, 0, 1);

@@ -44,6 +44,9 @@ static void push_arrays(lua_State *L, struct weft_lua *w, const struct weft_rows
     }
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
+  if (rows->nrows > 0) return;
+  weft_lua_slot(L, w, SLOT_MT_ARRAY); /* as JSON it is [] too */
+  lua_setmetatable(L, -2);
 }
 
 static void push_written(lua_State *L, const struct weft_rows *rows) {

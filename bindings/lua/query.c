@@ -17,9 +17,11 @@ struct lua_query *weft_lua_to_query(lua_State *L, struct weft_lua *w, int idx) {
 
 struct lua_query *weft_lua_check_query(lua_State *L, struct weft_lua *w, int idx) {
   struct lua_query *lq = weft_lua_to_query(L, w, idx);
-  if (!lq)
+  if (!lq) {
     weft_lua_usage(L, w, "a model or query is expected, got %s (call with a colon, as in "
                          "Model:where{...})", luaL_typename(L, idx));
+    return NULL; /* not reached */
+  }
   if (!lq->q) { /* finalized: the state is being closed */
     struct weft_error err;
     weft_fail(&err, WEFT_CLOSED, "the model is closed");

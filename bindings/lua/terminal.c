@@ -115,9 +115,18 @@ static struct weft_query *limited(struct weft_query *q, int64_t n) {
   return weft_query_end(c);
 }
 
+static bool aggregates(const struct weft_query *select) {
+  for (uint32_t i = 0; select && i < select->nitems; i++) {
+    const struct weft_expr *e = select->items[i].expr;
+    if (e && e->kind >= WEFT_E_COUNT && e->kind <= WEFT_E_MAX) return true;
+  }
+  return false;
+}
+
 /* Ordered by the primary key when it has no order (and groups nothing). Owned. */
 struct weft_query *weft_lua_ordered(struct weft_query *q, const struct weft_table *t) {
-  if (newest(q, WEFT_C_ORDER) || newest(q, WEFT_C_GROUP) || newest(q, WEFT_C_DISTINCT) || !t->nkey)
+  if (newest(q, WEFT_C_ORDER) || newest(q, WEFT_C_GROUP) || newest(q, WEFT_C_DISTINCT) ||
+      aggregates(newest(q, WEFT_C_SELECT)) || !t->nkey)
     return weft_query_ref(q);
   struct weft_query *c = weft_query_begin(q, WEFT_C_ORDER);
   struct weft_item *items = weft_arena_alloc(&c->arena, t->nkey * sizeof *items);

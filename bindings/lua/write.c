@@ -193,6 +193,8 @@ static int increment_k(lua_State *L, int status, lua_KContext ctx) {
   memset(item, 0, sizeof *item);
   int column = weft_table_column(t, weft_slice(s, n));
   if (column < 0 ? weft_table_unknown_column(t, weft_slice(s, n), &err)
+      : t->columns[column].type.type == WEFT_TEXT /* SQLite would make a number of it */
+          ? weft_fail(&err, WEFT_USAGE, "increment: column '%s' holds text", s)
                  : weft_lua_value(L, w, 3, &c->arena, NULL, "increment", &v, &err))
     return fail(L, w, lq, c, "increment", &err);
   item->name = weft_arena_slice(&c->arena, weft_slice(s, n));

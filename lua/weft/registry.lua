@@ -123,7 +123,7 @@ local function exists(name, key)
   if script_path(name, key) then return true end
   local ok, err = pcall(core.discover, touch(name, key))
   if ok then return true end
-  if core.is_error(err) and (err.kind == "syntax" or err.kind == "not_found") then return false end
+  if core.is_error(err) and err.kind == "usage" and err.op == "discover" then return false end -- no such table
   error(err, 0)
 end
 

@@ -144,6 +144,8 @@ local function check_options(options)
   errors.check_names(options, option_names, "option of transaction")
   local retries = options.retries or 0
   if math.type(retries) ~= "integer" or retries < 0 then errors.usage("retries is a whole number from 0") end
+  local read_only = options.read_only
+  if read_only ~= nil and type(read_only) ~= "boolean" then errors.usage("read_only is true or false") end
   return options, retries
 end
 

@@ -131,7 +131,7 @@ static void facts_of_waiting(void) {
       weft_db_forget_tables(s.w.db);
       weft_db_discover(x, &a);
       answers();
-      expect(a.done && a.error.kind == WEFT_SYNTAX);
+      expect(a.done && a.error.kind == WEFT_USAGE);
       expect(strstr(a.error.message, "no table 'x'") != NULL);
       server_close(q);
     }
