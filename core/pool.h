@@ -7,7 +7,7 @@
    a statement that may share does not wait behind those that may not.
 
    Sharing policy (DESIGN.md section 4): a plan shares when it is READ, not RAW, not LOCKS, and its
-   running estimate is short (below 2 ms; 20 ms for KEY plans, which need not have been measured).
+   running estimate is short (below 2 ms; 200 ms for KEY plans, which need not have been measured).
    When max > 1 one connection is never given to statements and leases that do not share. At most
    64 operations in flight on one connection (128 for one that is alone); a pipeline whose oldest
    operation is older than 20 ms takes no more while another has room or may be opened.

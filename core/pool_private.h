@@ -13,7 +13,7 @@
 enum { POOL_MAX = 8, POOL_LIMIT = 1000, PIPELINE = 64, PIPELINE_SOLE = 128, PIPELINE_FULL = 8 };
 #define POOL_MS INT64_C(1000000)
 #define POOL_SHORT (2 * POOL_MS)     /* reads below it share, */
-#define POOL_KEY (20 * POOL_MS)      /* so do look-ups by key: a busy machine is slow */
+#define POOL_KEY (200 * POOL_MS)     /* so do look-ups by key: a busy machine is slow */
 #define POOL_OLD (20 * POOL_MS)      /* a pipeline whose head is older takes no more if it can */
 #define POOL_STUCK (100 * POOL_MS)   /* a dropped head may block a pipeline so long */
 #define POOL_CLEANING (50 * POOL_MS)  /* a connection that is cleaned so long may as well be lost */

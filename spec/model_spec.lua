@@ -118,22 +118,22 @@ backends.each(function(backend)
       assert.equal("Lamp", models.shop_view:where { product_id = 1 }:one().title)
     end)
 
-    it("raises syntax with the nearest table when there is none", function()
-      raises("syntax", function() models.Produkt:all() end, "did you mean 'products'?")
-      raises("syntax", function() models.nothing_of_the_kind:first() end, "nothing_of_the_kind")
+    it("raises usage with the nearest table when there is none", function()
+      raises("usage", function() models.Produkt:all() end, "did you mean 'products'?")
+      raises("usage", function() models.nothing_of_the_kind:first() end, "nothing_of_the_kind")
       raises("usage", function() return models[""] end)
       raises("usage", function() return models[1] end)
     end)
 
     it("takes any text as a name", function()
       for _, text in ipairs { "a b", "x'y", 'x"y', "products; drop table products", "../etc", "ä", ("x"):rep(300) } do
-        raises("syntax", function() models[text]:all() end)
+        raises("usage", function() models[text]:all() end, "no table")
       end
       assert.equal(3, models.products:count())
     end)
 
     it("finds a table that was made after it was missed", function()
-      raises("syntax", function() models.Later:all() end)
+      raises("usage", function() models.Later:all() end, "no table")
       db:execute "create table laters (id integer primary key)"
       assert.equal(0, models.Later:count())
     end)

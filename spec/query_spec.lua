@@ -267,6 +267,12 @@ backends.each(function(backend)
       assert.equal("lantern", rows[2].title)
       assert.same({}, Product:where { product_id = -1 }:all())
     end)
+
+    it("is [] as JSON when it is empty", function()
+      assert.equal("[]", weft.encode(Product:where { product_id = -1 }:all()))
+      assert.equal("[]", weft.encode(db:query "select 1 where 1 = 0"))
+      assert.equal("[]", weft.encode(db:rows "select 1 where 1 = 0"))
+    end)
   end)
 
   describe("first", function()
@@ -275,6 +281,7 @@ backends.each(function(backend)
       assert.equal(3, Product:where { seller_id = 1 }:order("price"):first().product_id)
       assert.equal("Bonn", Place:first().city)
       assert.is_nil(Product:where { product_id = 0 }:first())
+      assert.equal(7, Product:select { n = weft.count() }:first().n)
     end)
 
     it("asks the database for one row", function()
@@ -576,6 +583,8 @@ backends.each(function(backend)
       { "a column in an aggregate", function() Product:select { n = weft.sum "pric" } end, { "did you mean 'price'?" } },
       { "a column in any_of", function() Product:where(weft.any_of { { titel = 1 } }) end, { "did you mean 'title'?" } },
       { "a column of a path", function() Product:where(weft.path("atrs", "x"), "=", 1) end, { "did you mean 'attrs'?" } },
+      { "a column before a dot", function() Product:where("atrs.x", "=", 1) end, { "did you mean 'attrs'?" } },
+      { "a value of is_null", function() Product:where("price", "is_null", false) end, { "no value" } },
       { "an operator", function() Product:where("price", "beginswith", 1) end, { "did you mean 'begins_with'?" } },
       { "an operator of another language", function() Product:where("price", "<>", 1) end, { "<>" } },
       { "an operator that is a number", function() Product:where("price", 1, 1) end, { "operator" } },

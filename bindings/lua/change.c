@@ -20,17 +20,17 @@ static int l_row_original(lua_State *L) { /* core.row_original(row, column): as 
 
 /* Equal, or json and arrays of the same text. */
 static bool same_values(lua_State *L, struct weft_lua *w, int a, int b) {
-  struct weft_buf x, y;
+  struct weft_buf both;
   struct weft_error err;
   bool tables = lua_istable(L, a) && lua_istable(L, b); /* whose own __eq has no say, and may raise */
   if (tables ? lua_rawequal(L, a, b) : lua_compare(L, a, b, LUA_OPEQ)) return true;
   if (!tables) return false;
-  weft_buf_init(&x);
-  weft_buf_init(&y);
-  bool same = weft_lua_encode(L, w, a, &x, &err) == 0 && weft_lua_encode(L, w, b, &y, &err) == 0 &&
-              weft_slice_equal(weft_buf_slice(&x), weft_buf_slice(&y));
-  weft_buf_release(&x);
-  weft_buf_release(&y);
+  weft_buf_init(&both);
+  bool same = weft_lua_encode(L, w, a, &both, &err) == 0;
+  size_t n = both.n;
+  same = same && weft_lua_encode(L, w, b, &both, &err) == 0 && both.n == 2 * n &&
+         memcmp(both.p, both.p + n, n) == 0;
+  weft_buf_release(&both);
   return same;
 }
 

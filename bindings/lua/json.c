@@ -16,7 +16,7 @@ struct encoder {
   struct weft_lua *w;
   struct weft_buf *out;
   struct weft_error *err;
-  int depth;
+  int depth, rc;
 };
 
 static int encode(struct encoder *e, int idx);
@@ -202,14 +202,35 @@ static int encode(struct encoder *e, int idx) {
   return weft_fail(e->err, WEFT_USAGE, "encode: a %s has no JSON form", luaL_typename(L, idx));
 }
 
+static int encode_body(lua_State *L) { /* the encoder, the value, whether to push the text */
+  struct encoder *e = lua_touserdata(L, 1);
+  bool push = lua_toboolean(L, 3);
+  e->rc = encode(e, 2);
+  if (e->rc == 0 && weft_buf_failed(e->out))
+    e->rc = weft_fail(e->err, WEFT_TYPE, "encode: above 1 GiB of text");
+  lua_settop(L, 0);
+  if (e->rc == 0 && push) lua_pushlstring(L, e->out->p, e->out->n);
+  return lua_gettop(L);
+}
+
+/* Under pcall, because a Lua error (memory, a C stack too deep) must not leave the text behind. */
+static int protected_encode(lua_State *L, struct weft_lua *w, int idx, struct weft_buf *out, bool push,
+                            struct weft_error *err) {
+  struct encoder e = {.L = L, .w = w, .out = out, .err = err};
+  idx = lua_absindex(L, idx);
+  if (!lua_checkstack(L, 4)) return weft_fail(err, WEFT_USAGE, "encode: nested too deep");
+  lua_pushcfunction(L, encode_body);
+  lua_pushlightuserdata(L, &e);
+  lua_pushvalue(L, idx);
+  lua_pushboolean(L, push);
+  if (lua_pcall(L, 3, LUA_MULTRET, 0) == LUA_OK) return e.rc;
+  weft_buf_release(out);
+  return lua_error(L);
+}
+
 int weft_lua_encode(lua_State *L, struct weft_lua *w, int idx, struct weft_buf *out,
                     struct weft_error *err) {
-  int top = lua_gettop(L);
-  struct encoder e = {.L = L, .w = w, .out = out, .err = err};
-  int rc = encode(&e, lua_absindex(L, idx));
-  lua_settop(L, top);
-  if (rc == 0 && weft_buf_failed(out)) rc = weft_fail(err, WEFT_TYPE, "encode: above 1 GiB of text");
-  return rc;
+  return protected_encode(L, w, idx, out, false, err);
 }
 
 static void push_number(lua_State *L, struct weft_lua *w, const struct weft_json_reader *r) {
@@ -306,13 +327,9 @@ static int l_encode(lua_State *L) {
   struct weft_buf b;
   if (lua_isnone(L, 1)) return weft_lua_usage(L, w, "encode takes a value");
   weft_buf_init(&b);
-  if (weft_lua_encode(L, w, 1, &b, &err)) {
-    weft_buf_release(&b);
-    return weft_lua_raise(L, w, &err, NULL);
-  }
-  lua_pushlstring(L, b.p, b.n);
+  int rc = protected_encode(L, w, 1, &b, true, &err);
   weft_buf_release(&b);
-  return 1;
+  return rc ? weft_lua_raise(L, w, &err, NULL) : 1;
 }
 
 static int l_decode(lua_State *L) {

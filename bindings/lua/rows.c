@@ -56,11 +56,12 @@ void weft_lua_push_shape(lua_State *L, struct weft_lua *w, struct weft_columns *
     lua_rawset(L, -3);
   }
   struct weft_columns **hold = lua_newuserdatauv(L, sizeof *hold, 0); /* its address stays taken */
-  *hold = weft_columns_ref(columns);
+  *hold = NULL;
   lua_newtable(L);
   lua_pushcfunction(L, shape_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
+  *hold = weft_columns_ref(columns);
   lua_rawsetp(L, -2, &shape_gc); /* a key that no name can be */
   lua_pushvalue(L, -1);
   lua_rawsetp(L, -3, columns);

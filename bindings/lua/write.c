@@ -192,11 +192,12 @@ static int increment_k(lua_State *L, int status, lua_KContext ctx) {
   struct weft_item *item = weft_arena_alloc(&c->arena, sizeof *item);
   memset(item, 0, sizeof *item);
   int column = weft_table_column(t, weft_slice(s, n));
-  if (column < 0 ? weft_table_unknown_column(t, weft_slice(s, n), &err)
-      : t->columns[column].type.type == WEFT_TEXT /* SQLite would make a number of it */
-          ? weft_fail(&err, WEFT_USAGE, "increment: column '%s' holds text", s)
-                 : weft_lua_value(L, w, 3, &c->arena, NULL, "increment", &v, &err))
-    return fail(L, w, lq, c, "increment", &err);
+  int rc;
+  if (column < 0) rc = weft_table_unknown_column(t, weft_slice(s, n), &err);
+  else if (t->columns[column].type.type == WEFT_TEXT) /* SQLite would make a number of it */
+    rc = weft_fail(&err, WEFT_USAGE, "increment: column '%s' holds text", s);
+  else rc = weft_lua_value(L, w, 3, &c->arena, NULL, "increment", &v, &err);
+  if (rc) return fail(L, w, lq, c, "increment", &err);
   item->name = weft_arena_slice(&c->arena, weft_slice(s, n));
   if (weft_expr_binary(&c->arena, WEFT_E_ADD, weft_expr_column(&c->arena, item->name),
                        weft_expr_value(&c->arena, v), &item->expr, &err))

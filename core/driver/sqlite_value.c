@@ -58,7 +58,10 @@ static int bind_decimal(const struct binding *b, const struct weft_decimal *d) {
   int64_t i;
   double f;
   if (weft_decimal_to_int(d, &i) == 0) return bound(b, sqlite3_bind_int64(b->stmt, b->i, i));
-  if (!exact_float(d, &f)) return refuse(b, "would lose digits: SQLite keeps about 15 of them");
+  /* 15 digits come back from any double. */
+  bool few = d->hi == 0 && d->lo < 1000000000000000 && d->scale <= 15;
+  if (few) f = weft_decimal_to_float(d);
+  else if (!exact_float(d, &f)) return refuse(b, "would lose digits: SQLite keeps about 15 of them");
   return bound(b, sqlite3_bind_double(b->stmt, b->i, f));
 }
 

@@ -133,6 +133,7 @@ local transactions
 local function lazily(name)
   return function(...)
     transactions = transactions or require "weft.transaction"
+    methods[name] = transactions[name] -- from now on without this detour
     return transactions[name](...)
   end
 end

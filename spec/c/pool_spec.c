@@ -223,11 +223,11 @@ static void sharing(void) {
   it("shares a look-up by key in spite of a slow machine") {
     start(PG, 4);
     open_one();
-    plans[KEY]->estimate_ns = 10 * MS;
+    plans[KEY]->estimate_ns = 100 * MS;
     submit(0, KEY);
     expect_int(stats().sharing, 1);
     weft_fake_answer_all(fake);
-    plans[KEY]->estimate_ns = 30 * MS;
+    plans[KEY]->estimate_ns = 300 * MS;
     submit(1, KEY);
     expect_int(stats().sharing, 0);
     weft_fake_answer_all(fake);

