@@ -99,7 +99,6 @@ $(foreach d,$(DRIVERS),$(eval $(call driver_rule,$(d))))
 $(SPEC_BIN): $(B)/spec/%: $(B)/obj/spec/c/%_spec.o $(call objects,$(CORE_C))
 	@mkdir -p $(@D) && echo "  LD   $@"
 	@$(LINK) -rdynamic -o $@ $^ $(DEPS_LIBS) -lm -ldl
-
 $(B)/spec/proxy: spec/support/proxy.c
 	@mkdir -p $(@D) && echo "  CC   $<"
 	@$(CC) -std=c11 -O1 -g $(WARN) -D_GNU_SOURCE -o $@ $<

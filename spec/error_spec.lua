@@ -70,7 +70,7 @@ backends.each(function(backend)
       { "type", function() Parent:create { id = "x", name = "y" } end, { op = "create" } },
       { "type", function() Parent:find(secret) end, { op = "find" } },
       { "syntax", function() db:query "select from where" end, { op = "query" } },
-      { "syntax", function() weft.models(name).Nothing:all() end, { op = "all" } },
+      { "usage", function() weft.models(name).Nothing:all() end, { op = "all" } },
       { "closed", function()
         weft.configure { databases = { spec_closed = "sqlite::memory:" } }
         local other = weft.database "spec_closed"

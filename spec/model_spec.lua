@@ -272,6 +272,9 @@ backends.each(function(backend)
       assert.equal(1, Product:where { price = 2.5, stock = "5" }:count())
       local Texts = define("Texts", [[table = "products", columns = { price = { as = "string" } }]])
       assert.equal("20.00", Texts:find(2).price)
+      local shown = Texts:select { cost = "price", most = weft.max "price", price = weft.count() }:group("price"):where { product_id = 2 }:first()
+      assert.same({ "20.00", "20.00", 1 }, { shown.cost, shown.most, shown.price })
+      assert.equal("20.00", Texts:max "price")
     end)
 
     if not sqlite then

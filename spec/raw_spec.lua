@@ -87,7 +87,7 @@ backends.each(function(backend)
       db:execute "alter table t add column extra integer default 7"
       assert.equal(7, T:find(1).extra)
       db:execute "drop table t"
-      raises("syntax", function() T:all() end)
+      raises("usage", function() T:all() end, "no table")
       db:execute "create table t (id integer primary key)"
       assert.equal(0, T:count())
     end)

@@ -346,6 +346,19 @@ backends.each(function(backend)
       end)
     end)
 
+    it("leaves nothing behind when nested transactions of it overlap", function()
+      weft.run(function()
+        local ok, err = pcall(db.transaction, db, function()
+          weft.all {
+            function() pcall(db.transaction, db, function() insert(1) end) end,
+            function() pcall(db.transaction, db, function() insert(2) end) end,
+          }
+        end)
+        if not ok then assert.truthy(tostring(err):find("overlap", 1, true), tostring(err)) end
+        assert.same(ok and { 1, 2 } or {}, numbers())
+      end)
+    end)
+
     it("never goes into weft.spawn", function()
       if backend.memory then return end
       insert(0)

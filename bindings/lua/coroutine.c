@@ -14,11 +14,11 @@ static void park(lua_State *L, struct weft_lua *w, lua_State *co, bool on) {
   lua_pop(L, 1);
 }
 
-static bool parked(lua_State *L, struct weft_lua *w, int idx) {
+/* 1: parked, 0: was before, -1: never. */
+static int parked(lua_State *L, struct weft_lua *w, int idx) {
   weft_lua_slot(L, w, SLOT_PARKED);
   lua_pushvalue(L, idx);
-  lua_rawget(L, -2);
-  bool is = lua_toboolean(L, -1);
+  int is = lua_rawget(L, -2) == LUA_TNIL ? -1 : lua_toboolean(L, -1);
   lua_pop(L, 2);
   return is;
 }
@@ -88,11 +88,12 @@ static int start(lua_State *L, bool wrap) {
   lua_State *co = target(L, wrap);
   int narg = lua_gettop(L) - !wrap, nres = 0, ok;
   if (!co) return luaL_typeerror(L, 1, "coroutine");
-  if (parked(L, w, wrap ? lua_upvalueindex(2) : 1)) {
+  int known = parked(L, w, wrap ? lua_upvalueindex(2) : 1);
+  if (known > 0) {
     lua_pushliteral(L, "cannot resume a coroutine that waits inside a call of Weft or is a task");
     return finish(L, co, wrap, 0, 1);
   }
-  if (w->task) park(L, w, co, false);
+  if (w->task && known < 0) park(L, w, co, false);
   if (!lua_checkstack(co, narg)) {
     lua_pushliteral(L, "too many arguments to resume");
     return finish(L, co, wrap, 0, 1);
@@ -118,7 +119,7 @@ static int l_wrap(lua_State *L) {
 
 static int l_status(lua_State *L) { /* upvalue 2: Lua's own */
   struct weft_lua *w = weft_lua_self(L);
-  if (lua_isthread(L, 1) && lua_status(lua_tothread(L, 1)) == LUA_YIELD && parked(L, w, 1)) {
+  if (lua_isthread(L, 1) && lua_status(lua_tothread(L, 1)) == LUA_YIELD && parked(L, w, 1) > 0) {
     lua_pushliteral(L, "normal"); /* it runs something: a call of Weft */
     return 1;
   }
@@ -130,7 +131,7 @@ static int l_status(lua_State *L) { /* upvalue 2: Lua's own */
 
 static int l_close(lua_State *L) { /* upvalue 2: Lua's own */
   struct weft_lua *w = weft_lua_self(L);
-  if (lua_isthread(L, 1) && parked(L, w, 1))
+  if (lua_isthread(L, 1) && parked(L, w, 1) > 0)
     return luaL_error(L, "cannot close a coroutine that waits inside a call of Weft or is a task");
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_insert(L, 1);

@@ -93,11 +93,15 @@ static struct weft_slice *sorted_keys(struct encoder *e, int idx, uint32_t *n,
   return keys;
 }
 
-static int encode_member(struct encoder *e, int idx, struct weft_slice key, bool *first) {
+static void member_name(struct encoder *e, struct weft_slice key, bool *first) {
   if (!*first) weft_buf_char(e->out, ',');
   *first = false;
   weft_json_string(e->out, key);
   weft_buf_char(e->out, ':');
+}
+
+static int encode_member(struct encoder *e, int idx, struct weft_slice key, bool *first) {
+  member_name(e, key, first);
   lua_pushlstring(e->L, key.p, key.n);
   lua_rawget(e->L, idx);
   if (lua_isnil(e->L, -1)) weft_buf_lit(e->out, "null");
@@ -106,20 +110,38 @@ static int encode_member(struct encoder *e, int idx, struct weft_slice key, bool
   return 0;
 }
 
+/* Is the text behind from what the table of the cell v gives? */
+static bool same_text(struct encoder *e, size_t from, struct weft_value v, uint32_t as) {
+  struct weft_error err;
+  struct weft_buf b;
+  if (weft_buf_failed(e->out)) return false;
+  weft_buf_init(&b);
+  weft_lua_push(e->L, e->w, v, as);
+  bool same = lua_istable(e->L, -1) && weft_lua_encode(e->L, e->w, -1, &b, &err) == 0 &&
+              b.n == e->out->n - from && memcmp(b.p, e->out->p + from, b.n) == 0;
+  lua_pop(e->L, 1);
+  weft_buf_release(&b);
+  return same;
+}
+
 /* A column of a row: what was read is written as :json() writes it, to the byte. */
 static int encode_cell(struct encoder *e, int idx, struct weft_column c, struct weft_value v,
                        bool *first) {
   char scratch[WEFT_PRESENT_TEXT];
+  member_name(e, c.name, first);
   lua_pushlstring(e->L, c.name.p, c.name.n);
   lua_rawget(e->L, idx);
-  bool changed = weft_lua_changed(e->L, e->w, lua_gettop(e->L), v, c.as);
+  int at = lua_gettop(e->L);
+  size_t from = e->out->n;
+  bool table = lua_istable(e->L, at); /* written once, then compared: rows in rows would double the work */
+  bool changed = table || weft_lua_changed(e->L, e->w, at, v, c.as);
+  if (changed && encode(e, at)) return -1;
+  if (table && same_text(e, from, v, c.as)) {
+    e->out->n = from;
+    changed = false;
+  }
   lua_pop(e->L, 1);
-  if (changed) return encode_member(e, idx, c.name, first);
-  if (!*first) weft_buf_char(e->out, ',');
-  *first = false;
-  weft_json_string(e->out, c.name);
-  weft_buf_char(e->out, ':');
-  weft_json_value(e->out, c.as ? weft_value_present(v, c.as, scratch) : v);
+  if (!changed) weft_json_value(e->out, c.as ? weft_value_present(v, c.as, scratch) : v);
   return 0;
 }
 

@@ -58,7 +58,7 @@ end
 
 local function new(db, ud, what)
   local id = core.tx_id(ud)
-  local self = setmetatable({ db = db, ud = ud, id = id, what = what, level = false, hooks = false }, Transaction)
+  local self = setmetatable({ db = db, ud = ud, id = id, what = what, level = false, hooks = false, overlap = false }, Transaction)
   self.level = self -- the innermost one: this object, or a table per savepoint
   open[id] = self
   return self
@@ -77,6 +77,7 @@ end
 
 ---What follows from fn's end.
 local function conclude(self, ok, ...)
+  if ok and self.overlap then return conclude(self, false, self.overlap) end
   if ok then
     local err
     ok, err = pcall(core.tx_commit, self.ud)
@@ -106,8 +107,11 @@ local function nested(self, fn)
   core.tx_savepoint(self.ud)
   self.level = level
   local results = table.pack(pcall(fn, self))
-  if self.level ~= level then
-    errors.usage("nested transactions overlap: functions of one weft.all must open them one after another")
+  if self.level ~= level then -- whose savepoint holds what is not known any more: nothing of it may stay
+    local _, overlap = pcall(errors.usage,
+      "nested transactions overlap: functions of one weft.all must open them one after another")
+    self.overlap = overlap
+    error(overlap, 0)
   end
   self.level = outer
   if results[1] then
