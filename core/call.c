@@ -18,6 +18,7 @@ void weft_call_init(struct weft_call *call, void (*finished)(struct weft_call *)
 void weft_call_reset(struct weft_call *call) {
   weft_rows_unref(call->rows);
   call->rows = NULL;
+  call->level = 0;
   weft_arena_release(&call->arena);
   weft_arena_init(&call->arena, call->memory, sizeof call->memory);
 }

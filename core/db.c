@@ -322,7 +322,15 @@ void weft_db_raw(struct weft_db *db, struct weft_tx *tx, struct weft_slice text,
 
 static void script_answered(struct weft_call *call, struct weft_rows *rows,
                             const struct weft_error *err) {
+  struct weft_error open;
   weft_db_forget_tables(call->db);
+  if (!err && weft_tx_left_open(call->tx)) {
+    weft_fail(&open, WEFT_USAGE, "the script left a transaction open, and it was rolled back: end it "
+                                 "with commit, or use transaction");
+    weft_rows_unref(rows);
+    rows = NULL;
+    err = &open;
+  }
   weft_call_end(call, rows, err);
 }
 

@@ -105,6 +105,8 @@ struct weft_call {
   struct weft_rows *rows;         /* the answer, owned by the caller after finished */
   struct weft_error error;        /* kind WEFT_OK when it went well */
   bool running, done;
+  uint32_t level;                 /* savepoints that the caller is inside of, from 1; 0: it does not say.
+                                     A call of fewer than are open waits until they are closed. */
   int64_t deadline;               /* set before the start; loop time; 0: the database's default */
   void (*finished)(struct weft_call *call); /* once; possibly before the start returns */
   void *ud;
@@ -143,7 +145,7 @@ void weft_db_find(struct weft_relation *r, struct weft_tx *tx, struct weft_query
                   const struct weft_value *values, uint32_t nkeys, bool batch,
                   struct weft_call *call);
 /* Only discovers. rows is NULL in the end. */
-void weft_db_discover(struct weft_relation *r, struct weft_call *call);
+void weft_db_discover(struct weft_relation *r, struct weft_tx *tx, struct weft_call *call);
 /* Raw text; marks as in weft_dialect_raw. Control statements are refused unless tx is a session. */
 void weft_db_raw(struct weft_db *db, struct weft_tx *tx, struct weft_slice text,
                  const struct weft_value *params, uint32_t n, struct weft_call *call);

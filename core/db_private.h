@@ -148,6 +148,8 @@ void weft_tx_unref(struct weft_tx *tx);
 /* The owner goes; the transaction ends when the calls that it has are done. */
 void weft_tx_disown(struct weft_tx *tx);
 bool weft_tx_is_session(const struct weft_tx *tx);
+/* Is the connection inside a transaction, as the database last said? */
+bool weft_tx_left_open(const struct weft_tx *tx);
 bool weft_tx_reads(const struct weft_tx *tx);
 /* Does tx alone hold what somebody in db's queues waits for? writes: wants the writer's place.
    shares: is served by connections that others use as well. */

@@ -311,8 +311,8 @@ static int discover_step(struct weft_call *call, struct weft_error *err) {
   return 0;
 }
 
-void weft_db_discover(struct weft_relation *r, struct weft_call *call) {
-  if (weft_call_admit(call, r->db, NULL)) return;
+void weft_db_discover(struct weft_relation *r, struct weft_tx *tx, struct weft_call *call) {
+  if (weft_call_admit(call, r->db, tx)) return;
   call->relation = r;
   call->step = discover_step;
   weft_call_run(call);

@@ -33,6 +33,10 @@ struct weft_db *weft_tx_db(const struct weft_tx *tx) { return tx->db; }
 uint32_t weft_tx_depth(const struct weft_tx *tx) { return tx->depth; }
 enum weft_kind weft_tx_doom(const struct weft_tx *tx) { return tx->doom.kind; }
 bool weft_tx_waiting(const struct weft_tx *tx) { return tx->leased && !tx->granted; }
+bool weft_tx_left_open(const struct weft_tx *tx) {
+  return tx->lease.conn && tx->lease.conn->tx != WEFT_TX_NONE;
+}
+
 bool weft_tx_is_session(const struct weft_tx *tx) { return tx->options.session; }
 bool weft_tx_reads(const struct weft_tx *tx) { return tx->options.read_only; }
 void weft_tx_note_ddl(struct weft_tx *tx) { tx->ddl = !tx->options.session; }
@@ -296,12 +300,24 @@ void weft_tx_send(struct weft_tx *tx, struct weft_call *call) {
 
 /* ---- the queue ---- */
 
+/* A savepoint holds what is done inside of it and nothing else: whoever is outside waits. */
+static bool held(const struct weft_tx *tx, const struct weft_call *call) {
+  return call->level && call->level < tx->depth && !tx->ended;
+}
+
+static struct weft_list *eligible(struct weft_tx *tx) {
+  for (struct weft_list *at = tx->queue.next; at != &tx->queue; at = at->next)
+    if (!held(tx, WEFT_CONTAINER(at, struct weft_call, link))) return at;
+  return NULL;
+}
+
 void weft_tx_next(struct weft_tx *tx) {
   struct weft_list *at;
   if (tx->advancing) return;
   tx->advancing = true;
   weft_tx_ref(tx);
-  while (!tx->current && (at = weft_list_take(&tx->queue))) {
+  while (!tx->current && (at = eligible(tx))) {
+    weft_list_remove(at);
     struct weft_call *call = WEFT_CONTAINER(at, struct weft_call, link);
     struct weft_error err;
     tx->current = call;
@@ -320,7 +336,7 @@ void weft_tx_next(struct weft_tx *tx) {
 
 void weft_tx_take(struct weft_tx *tx, struct weft_call *call) {
   call->place = WEFT_AT_QUEUE;
-  if (tx->current || !tx->granted) weft_context_watch(tx->db->context, call);
+  if (tx->current || !tx->granted || held(tx, call)) weft_context_watch(tx->db->context, call);
   weft_list_push(&tx->queue, &call->link);
   weft_tx_next(tx);
 }

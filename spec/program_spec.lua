@@ -77,6 +77,17 @@ describe("weft", function()
     assert.equal(2, (run "run"))
   end)
 
+  it("runs the tasks that a script leaves behind, and raises what none of them took", function()
+    local status, out, err = run("run " .. script [[
+      local weft = require "weft"
+      weft.spawn(function() weft.sleep(0) error "lost" end)
+      weft.spawn(function() weft.sleep(0.001) print "ran" end)
+    ]])
+    assert.equal(1, status)
+    assert.equal("ran\n", out)
+    assert.truthy(err:find("lost", 1, true))
+  end)
+
   it("loads Debian's C modules", function()
     local status, out, err = run("run " .. script [[require "lfs" require "term" require "system" print "loaded"]])
     assert.equal("", err)

@@ -231,9 +231,11 @@ backends.each(function(backend)
       assert.same({ { 51 } }, db:rows "select id from t where id >= 50")
     end)
 
-    it("leaves no state behind", function()
-      db:script(postgres and "set statement_timeout = '1ms'; begin; insert into t (id) values (60)"
-        or "begin; insert into t (id) values (60)")
+    it("leaves no state behind, and says that it left a transaction open", function()
+      raises("usage", function()
+        db:script(postgres and "set statement_timeout = '1ms'; begin; insert into t (id) values (60)"
+          or "begin; insert into t (id) values (60)")
+      end, "left a transaction open")
       assert.same({}, db:rows "select id from t where id = 60")
       if postgres then assert.equal("0", db:rows("select current_setting('statement_timeout')")[1][1]) end
     end)

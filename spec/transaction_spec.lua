@@ -139,11 +139,17 @@ backends.each(function(backend)
     it("is isolated from the tasks beside it", function()
       if backend.memory then return end -- one connection: the others wait
       weft.run(function()
+        local written, seen = false, false
         local inside = weft.spawn(function()
-          db:transaction(function() insert(1) weft.sleep(0.02) end)
+          db:transaction(function()
+            insert(1)
+            written = true
+            while not seen do weft.sleep(0) end
+          end)
         end)
-        weft.sleep(0.01)
+        while not written do weft.sleep(0) end
         assert.same({}, numbers())
+        seen = true
         inside:await()
         assert.same({ 1 }, numbers())
       end)
@@ -346,17 +352,53 @@ backends.each(function(backend)
       end)
     end)
 
-    it("leaves nothing behind when nested transactions of it overlap", function()
+    it("keeps what its other functions do out of a nested transaction", function()
+      local committed = {}
       weft.run(function()
-        local ok, err = pcall(db.transaction, db, function()
+        db:transaction(function(tx)
+          local open = false
           weft.all {
-            function() pcall(db.transaction, db, function() insert(1) end) end,
-            function() pcall(db.transaction, db, function() insert(2) end) end,
+            function()
+              pcall(db.transaction, db, function()
+                insert(1)
+                tx:after_commit(function() committed[#committed + 1] = 1 end)
+                open = true
+                for _ = 1, 5 do weft.sleep(0) end
+                error "no"
+              end)
+            end,
+            function()
+              while not open do weft.sleep(0) end
+              tx:after_commit(function() committed[#committed + 1] = 2 end)
+              insert(2) -- waits for the savepoint's end
+            end,
+            function()
+              while not open do weft.sleep(0) end
+              db:transaction(function()
+                insert(3)
+                weft.all { function() insert(4) end, function() db:transaction(function() insert(5) end) end }
+              end)
+            end,
           }
         end)
-        if not ok then assert.truthy(tostring(err):find("overlap", 1, true), tostring(err)) end
-        assert.same(ok and { 1, 2 } or {}, numbers())
       end)
+      local found = numbers()
+      table.sort(found)
+      assert.same({ 2, 3, 4, 5 }, found)
+      assert.same({ 2 }, committed)
+    end)
+
+    it("leaves the level that says so", function()
+      weft.run(function()
+        assert.equal("out", db:transaction(function(tx)
+          local open = false
+          weft.all {
+            function() db:transaction(function() insert(1) open = true for _ = 1, 5 do weft.sleep(0) end end) end,
+            function() while not open do weft.sleep(0) end tx:rollback "out" end,
+          }
+        end))
+      end)
+      assert.same({}, numbers())
     end)
 
     it("never goes into weft.spawn", function()
@@ -614,7 +656,7 @@ backends.each(function(backend)
       assert.same({ 1, 2 }, numbers())
       assert.is_false((pcall(db.script, db, "begin; insert into t (n) values (3); insert into nowhere values (1); commit")))
       assert.same({ 1, 2 }, numbers())
-      db:script "begin; insert into t (n) values (4);"
+      raises("usage", function() db:script "begin; insert into t (n) values (4);" end)
       assert.same({ 1, 2 }, numbers())
       insert(5)
       assert.same({ 1, 2, 5 }, numbers())

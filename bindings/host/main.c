@@ -146,6 +146,14 @@ static int traceback(lua_State *L) {
   return 1;
 }
 
+static int finish(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, "weft.core") != LUA_TTABLE) return 0;
+  lua_getfield(L, -1, "finish");
+  lua_call(L, 0, 0);
+  return 0;
+}
+
 /* Runs a file with argv[first..] as its arguments; `arg` is what plain lua would have set. */
 static int run_file(lua_State *L, const char *path, int argc, char **argv, int first) {
   lua_createtable(L, argc - first, 2);
@@ -163,7 +171,12 @@ static int run_file(lua_State *L, const char *path, int argc, char **argv, int f
   if (status == LUA_OK) {
     luaL_checkstack(L, argc - first, "too many arguments to script");
     for (int i = first; i < argc; i++) lua_pushstring(L, argv[i]);
-    status = lua_pcall(L, argc - first, 0, lua_gettop(L) - (argc - first) - 1);
+    int handler = lua_gettop(L) - (argc - first) - 1;
+    status = lua_pcall(L, argc - first, 0, handler);
+    if (status == LUA_OK) { /* tasks that the script spawned and did not await */
+      lua_pushcfunction(L, finish);
+      status = lua_pcall(L, 0, 0, handler);
+    }
   }
   if (status == LUA_OK) return 0;
   fprintf(stderr, "weft: %s\n", lua_tostring(L, -1));

@@ -103,7 +103,6 @@ static int raw(lua_State *L, const char *op, int mode) {
                           luaL_typename(L, 2));
   weft_lua_may_wait(L, w, false);
   const char *text = lua_tolstring(L, 2, &n);
-  struct weft_tx *tx = weft_lua_tx(L, w, db);
   struct lua_call *c = weft_lua_call(w, op);
   c->context.database = weft_arena_slice(&c->call.arena, weft_db_name(db)); /* outlives a close */
   c->mode = mode;
@@ -118,7 +117,7 @@ static int raw(lua_State *L, const char *op, int mode) {
       return lua_error(L);
     }
   }
-  weft_db_raw(db, tx, weft_slice(text, n), v, np, &c->call);
+  weft_db_raw(db, weft_lua_join(L, w, db, &c->call), weft_slice(text, n), v, np, &c->call);
   return weft_lua_await(L, c, raw_k);
 }
 
@@ -161,7 +160,7 @@ static int l_ping(lua_State *L) {
   weft_lua_may_wait(L, w, false);
   struct lua_call *c = weft_lua_call(w, "ping");
   c->context.database = weft_arena_slice(&c->call.arena, weft_db_name(db)); /* outlives a close */
-  weft_db_raw(db, weft_lua_tx(L, w, db), WEFT_LIT("select 1"), NULL, 0, &c->call);
+  weft_db_raw(db, weft_lua_join(L, w, db, &c->call), WEFT_LIT("select 1"), NULL, 0, &c->call);
   return weft_lua_await(L, c, ping_k);
 }
 

@@ -255,26 +255,23 @@ int weft_lua_encode(lua_State *L, struct weft_lua *w, int idx, struct weft_buf *
   return protected_encode(L, w, idx, out, false, err);
 }
 
-static void push_number(lua_State *L, struct weft_lua *w, const struct weft_json_reader *r) {
-  struct weft_decimal d;
+/* A float when nothing is lost by it, else a decimal that keeps every digit. */
+static int push_number(lua_State *L, struct weft_lua *w, const struct weft_json_reader *r,
+                       struct weft_error *err) {
+  struct weft_decimal exact, back;
   double f;
-  char text[WEFT_DECIMAL_TEXT];
-  if (r->value.type == WEFT_INT) {
+  bool decimal = r->value.type != WEFT_INT && weft_decimal_parse(r->text, &exact) == 0;
+  bool finite = weft_float_parse(r->text, &f) == 0 && isfinite(f);
+  if (r->value.type == WEFT_INT)
     lua_pushinteger(L, r->value.u.i);
-    return;
-  }
-  /* A float when nothing is lost by it, else a decimal that keeps every digit. */
-  if (weft_float_parse(r->text, &f) == 0 && isfinite(f)) {
-    struct weft_decimal back, exact;
-    (void)text;
-    if (weft_decimal_parse(r->text, &exact) != 0 ||
-        (weft_decimal_from_float(f, &back) == 0 && weft_decimal_compare(&back, &exact) == 0)) {
-      lua_pushnumber(L, f);
-      return;
-    }
-  }
-  if (weft_decimal_parse(r->text, &d) == 0) weft_lua_push_decimal(L, w, &d);
-  else lua_pushlstring(L, r->text.p, r->text.n);
+  else if (finite && (!decimal || (weft_decimal_from_float(f, &back) == 0 &&
+                                   weft_decimal_compare(&back, &exact) == 0)))
+    lua_pushnumber(L, f);
+  else if (decimal)
+    weft_lua_push_decimal(L, w, &exact);
+  else
+    return weft_fail(err, WEFT_TYPE, "JSON: a number beyond what a float or a decimal holds");
+  return 0;
 }
 
 /* Reads one value whose first event is ev; pushes it. */
@@ -284,7 +281,7 @@ static int decode(lua_State *L, struct weft_lua *w, struct weft_json_reader *r, 
   switch (ev) {
     case WEFT_JSON_NULL: weft_lua_slot(L, w, SLOT_NULL); return 0;
     case WEFT_JSON_BOOL: lua_pushboolean(L, (int)r->value.u.i); return 0;
-    case WEFT_JSON_NUMBER: push_number(L, w, r); return 0;
+    case WEFT_JSON_NUMBER: return push_number(L, w, r, err);
     case WEFT_JSON_STRING: lua_pushlstring(L, r->text.p, r->text.n); return 0;
     case WEFT_JSON_ARRAY_BEGIN:
       lua_newtable(L);

@@ -145,17 +145,14 @@ static void give_coroutine(lua_State *L, struct weft_lua *w, lua_State *co) {
 
 static void inherit_lineage(lua_State *L, struct weft_lua *w, struct task *t) {
   uint32_t n = 0;
-  struct task *parent = w->task;
   for (struct weft_list *l = w->txs.next; l != &w->txs; l = l->next) n++;
-  if (parent) n += parent->nlineage;
   if (!n) return;
   t->lineage = weft_alloc(n * sizeof *t->lineage);
   for (struct weft_list *l = w->txs.next; l != &w->txs; l = l->next) {
     struct lua_tx *tx = WEFT_CONTAINER(l, struct lua_tx, link);
-    if (weft_lua_in_lineage(L, w, tx->owner)) t->lineage[t->nlineage++] = tx;
+    uint32_t level = weft_lua_level(L, w, tx);
+    if (level) t->lineage[t->nlineage++] = (struct lineage){tx, level};
   }
-  for (uint32_t i = 0; parent && i < parent->nlineage; i++)
-    t->lineage[t->nlineage++] = parent->lineage[i];
 }
 
 struct task *weft_lua_spawn(lua_State *L, struct weft_lua *w, int nargs, bool inherit) {
@@ -549,6 +546,24 @@ static int l_timeout(lua_State *L) { /* timeout(s, fn, ...) */
   return timeout_k(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, timeout_k), 0);
 }
 
+/* core.finish(): runs what tasks are left; raises the first error that nobody took. The program calls it
+   when its script has ended. */
+static int l_finish(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  lua_settop(L, 0);
+  weft_lua_may_wait(L, w, false);
+  lua_pushnil(L); /* 1: the error */
+  while (!weft_list_empty(&w->tasks)) {
+    weft_lua_slot(L, w, SLOT_TASKS);
+    lua_rawgetp(L, -1, WEFT_CONTAINER(w->tasks.next, struct task, link));
+    lua_getfield(L, -1, "await");
+    lua_insert(L, -2);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK && lua_isnil(L, 1)) lua_replace(L, 1);
+    lua_settop(L, 1);
+  }
+  return lua_isnil(L, 1) ? 0 : lua_error(L);
+}
+
 /* Whether a call may wait here (core.waits()): lua/weft asks before it starts what it cannot undo. */
 static int l_may_wait(lua_State *L) {
   weft_lua_may_wait(L, weft_lua_self(L), false);
@@ -560,7 +575,7 @@ void weft_lua_open_task(lua_State *L, struct weft_lua *w) {
                                   {"__tostring", task_tostring}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"spawn", l_spawn},   {"run", l_run},
                                        {"all", l_all},       {"sleep", l_sleep},
-                                       {"timeout", l_timeout}, {"may_wait", l_may_wait},
+                                       {"timeout", l_timeout}, {"may_wait", l_may_wait}, {"finish", l_finish},
                                        {NULL, NULL}};
   weft_lua_metatable(L, w, SLOT_MT_TASK, "weft.task", meta);
   lua_pop(L, 1);

@@ -13,7 +13,8 @@ int weft_lua_run_query(lua_State *L, struct weft_lua *w, struct lua_query *lq, s
   c->mode = mode;
   c->context = weft_lua_about(lq, op);
   c->model = lq->model;
-  weft_db_query(lq->model->relation, weft_lua_tx(L, w, lq->model->db), q, &c->call);
+  weft_db_query(lq->model->relation, weft_lua_join(L, w, lq->model->db, &c->call), q,
+                &c->call);
   weft_query_unref(q); /* the call holds it */
   return weft_lua_await(L, c, k);
 }
@@ -33,8 +34,7 @@ int weft_lua_with_table(lua_State *L, struct weft_lua *w, struct lua_query *lq, 
   struct lua_call *c = weft_lua_call(w, op);
   c->context = weft_lua_about(lq, op);
   c->after = k;
-  c->call.tx = weft_lua_tx(L, w, lq->model->db);
-  weft_db_discover(r, &c->call);
+  weft_db_discover(r, weft_lua_join(L, w, lq->model->db, &c->call), &c->call);
   return weft_lua_await(L, c, known_k);
 }
 
@@ -279,7 +279,7 @@ static int find(lua_State *L, const char *op, int mode) {
   c->model = lq->model;
   if (n > 4) keys = weft_arena_alloc(&c->call.arena, (size_t)n * sizeof *keys);
   for (int i = 0; i < n; i++) key_value(L, c, i + 2, &keys[i]);
-  weft_db_find(lq->model->relation, weft_lua_tx(L, w, lq->model->db), base, keys, (uint32_t)n,
+  weft_db_find(lq->model->relation, weft_lua_join(L, w, lq->model->db, &c->call), base, keys, (uint32_t)n,
                batch && w->task, &c->call);
   return weft_lua_await(L, c, weft_lua_answer_k);
 }

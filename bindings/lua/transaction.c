@@ -3,24 +3,29 @@
    whoever runs in the coroutine that opened it, in one that it resumed, or in a function of its weft.all. */
 #include "weft_lua.h"
 
-static bool inherited(const struct task *t, const struct lua_tx *tx) {
-  for (uint32_t i = 0; t && i < t->nlineage; i++)
-    if (t->lineage[i] == tx) return true;
-  return false;
+uint32_t weft_lua_level(lua_State *L, struct weft_lua *w, const struct lua_tx *tx) {
+  uint32_t level = weft_lua_in_lineage(L, w, tx->owner);
+  for (uint32_t i = 0; w->task && !level && i < w->task->nlineage; i++)
+    if (w->task->lineage[i].tx == tx) level = w->task->lineage[i].level;
+  while (level && level <= tx->nlevels && weft_lua_in_lineage(L, w, tx->levels[level - 1])) level++;
+  return level;
 }
 
 struct lua_tx *weft_lua_current_tx(lua_State *L, struct weft_lua *w, const struct weft_db *db) {
   for (struct weft_list *l = w->txs.next; l != &w->txs; l = l->next) {
     struct lua_tx *tx = WEFT_CONTAINER(l, struct lua_tx, link);
-    if (tx->db == db && (weft_lua_in_lineage(L, w, tx->owner) || inherited(w->task, tx))) return tx;
+    if (tx->db == db && weft_lua_level(L, w, tx)) return tx;
   }
   return NULL;
 }
 
-struct weft_tx *weft_lua_tx(lua_State *L, struct weft_lua *w, struct weft_db *db) {
+struct weft_tx *weft_lua_join(lua_State *L, struct weft_lua *w, struct weft_db *db,
+                              struct weft_call *call) {
   if (weft_list_empty(&w->txs)) return NULL;
   struct lua_tx *tx = weft_lua_current_tx(L, w, db);
-  return tx ? tx->tx : NULL;
+  if (!tx) return NULL;
+  call->level = weft_lua_level(L, w, tx);
+  return tx->tx;
 }
 
 static int tx_gc(lua_State *L) {
@@ -90,10 +95,25 @@ static int l_current(lua_State *L) { /* core.tx_current(db): the userdata's iden
   return 1;
 }
 
+static int l_level(lua_State *L) { /* core.tx_level(tx): inside how many of its levels, from 1; 0: outside */
+  struct lua_tx *tx = check_tx(L);
+  lua_pushinteger(L, weft_lua_level(L, weft_lua_self(L), tx));
+  return 1;
+}
+
 static int l_id(lua_State *L) {
   lua_pushlightuserdata(L, check_tx(L));
   return 1;
 }
+
+/* What a function of the module asks of the core's transaction. */
+struct verb {
+  const char *op;
+  void (*run)(struct weft_tx *, struct weft_call *);
+  bool shielded; /* it must come to its end: neither cancelled nor timed out */
+  bool opens, closes; /* a level */
+  bool ends;
+};
 
 static int step_k(lua_State *L, int status, lua_KContext ctx) {
   (void)L, (void)status;
@@ -101,32 +121,56 @@ static int step_k(lua_State *L, int status, lua_KContext ctx) {
   return 0;
 }
 
-static int step(lua_State *L, const char *op, bool shielded,
-                void (*f)(struct weft_tx *, struct weft_call *), bool ends) {
+static int opened_k(lua_State *L, int status, lua_KContext ctx) {
+  struct lua_tx *tx = lua_touserdata(L, 1);
+  tx->levels[tx->nlevels++] = L;
+  return step_k(L, status, ctx);
+}
+
+static int step(lua_State *L, const struct verb *v) {
   struct weft_lua *w = weft_lua_self(L);
   struct lua_tx *tx = check_tx(L);
-  weft_lua_may_wait(L, w, shielded);
-  struct lua_call *c = weft_lua_call(w, op);
-  if (shielded) { /* it must come to its end: neither cancelled nor timed out */
+  weft_lua_may_wait(L, w, v->shielded);
+  if (v->opens && tx->nlevels == MAX_LEVELS)
+    return weft_lua_usage(L, w, "transactions are nested deeper than %d", MAX_LEVELS);
+  struct lua_call *c = weft_lua_call(w, v->op);
+  if (v->shielded) {
     c->call.deadline = 0;
     c->wait.cancel = NULL;
   }
   c->context.database = weft_arena_slice(&c->call.arena, weft_db_name(tx->db));
-  if (ends) weft_list_remove(&tx->link);
-  f(tx->tx, &c->call);
-  return weft_lua_await(L, c, step_k);
+  if (!v->ends) c->call.level = weft_lua_level(L, w, tx);
+  if (v->closes && tx->nlevels) tx->nlevels--; /* whatever becomes of the statement */
+  if (v->ends) weft_list_remove(&tx->link);
+  v->run(tx->tx, &c->call);
+  return weft_lua_await(L, c, v->opens ? opened_k : step_k);
 }
 
-static int l_savepoint(lua_State *L) { return step(L, "savepoint", false, weft_tx_savepoint, false); }
-static int l_release(lua_State *L) { return step(L, "release", true, weft_tx_release, false); }
+static int l_savepoint(lua_State *L) {
+  static const struct verb v = {.op = "savepoint", .run = weft_tx_savepoint, .opens = true};
+  return step(L, &v);
+}
+
+static int l_release(lua_State *L) {
+  static const struct verb v = {"release", weft_tx_release, .shielded = true, .closes = true};
+  return step(L, &v);
+}
+
 static int l_rollback_to(lua_State *L) {
-  return step(L, "rollback", true, weft_tx_rollback_to, false);
+  static const struct verb v = {"rollback", weft_tx_rollback_to, .shielded = true, .closes = true};
+  return step(L, &v);
 }
+
 static int l_commit(lua_State *L) { /* a cancelled task does not begin to commit */
+  static const struct verb v = {"commit", weft_tx_commit, .shielded = true, .ends = true};
   if (!check_tx(L)->session) weft_lua_may_wait(L, weft_lua_self(L), false);
-  return step(L, "commit", true, weft_tx_commit, true);
+  return step(L, &v);
 }
-static int l_rollback(lua_State *L) { return step(L, "rollback", true, weft_tx_rollback, true); }
+
+static int l_rollback(lua_State *L) {
+  static const struct verb v = {"rollback", weft_tx_rollback, .shielded = true, .ends = true};
+  return step(L, &v);
+}
 
 static int l_end(lua_State *L) { /* core.tx_end(tx): forget it */
   lua_settop(L, 1);
@@ -136,7 +180,7 @@ static int l_end(lua_State *L) { /* core.tx_end(tx): forget it */
 void weft_lua_open_transaction(lua_State *L, struct weft_lua *w) {
   static const luaL_Reg meta[] = {{"__gc", tx_gc}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
-      {"tx_new", l_new},           {"tx_current", l_current},   {"tx_id", l_id},
+      {"tx_new", l_new},           {"tx_current", l_current},   {"tx_id", l_id}, {"tx_level", l_level},
       {"tx_savepoint", l_savepoint}, {"tx_release", l_release}, {"tx_rollback_to", l_rollback_to},
       {"tx_commit", l_commit},     {"tx_rollback", l_rollback}, {"tx_end", l_end},
       {NULL, NULL}};

@@ -18,7 +18,7 @@
 struct task;
 struct frame;
 
-enum { DECIMALS = 256 };
+enum { DECIMALS = 256, MAX_LEVELS = 64 };
 
 /* Where long-lived Lua values are: each has a reference of its own in the registry. */
 enum weft_lua_slot {
@@ -180,6 +180,12 @@ struct frame {
 /* Whether owner is the running coroutine or one of its resumers. */
 bool weft_lua_in_lineage(lua_State *L, struct weft_lua *w, const lua_State *owner);
 
+/* A transaction that a task inherited, and inside how many of its savepoints it was spawned. */
+struct lineage {
+  struct lua_tx *tx;
+  uint32_t level;
+};
+
 struct task {
   struct weft_lua *w;
   lua_State *co;
@@ -195,7 +201,7 @@ struct task {
   int64_t deadline;
   bool started, ended, failure, cancelled, taken;
   uint32_t inlined;          /* calls that ended at once since it was resumed */
-  struct lua_tx **lineage;   /* transactions inherited from the spawning weft.all */
+  struct lineage *lineage;   /* transactions inherited from the spawning weft.all */
   uint32_t nlineage;
 };
 /* A task on top of the stack as a handle: fn and its nargs arguments are taken from the stack. */
@@ -259,10 +265,16 @@ struct lua_tx {
   struct task *task;       /* in which it was opened, NULL: the main coroutine */
   struct weft_list link;   /* w->txs */
   bool session;
+  uint32_t nlevels;        /* open nested transactions, and who opened each: */
+  const lua_State *levels[MAX_LEVELS];
 };
 /* The transaction or session of db that the running coroutine is in, NULL outside. */
 struct lua_tx *weft_lua_current_tx(lua_State *L, struct weft_lua *w, const struct weft_db *db);
-struct weft_tx *weft_lua_tx(lua_State *L, struct weft_lua *w, struct weft_db *db);
+/* Its core transaction for a call, which is told how deep inside of it the caller is. */
+struct weft_tx *weft_lua_join(lua_State *L, struct weft_lua *w, struct weft_db *db,
+                              struct weft_call *call);
+/* Inside how many savepoints of tx the running coroutine is, from 1; 0: it has nothing to do with tx. */
+uint32_t weft_lua_level(lua_State *L, struct weft_lua *w, const struct lua_tx *tx);
 void weft_lua_open_transaction(lua_State *L, struct weft_lua *w);
 
 /* ---- query.c, condition.c, terminal.c ---- */

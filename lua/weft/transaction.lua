@@ -43,7 +43,7 @@ function Transaction:transaction(...) check_here(self) return self.db:transactio
 function Transaction:rollback(...)
   check_here(self)
   if self.what ~= "transaction" then errors.usage("a session has no rollback: execute \"rollback\"") end
-  error(setmetatable({ level = self.level, values = table.pack(...) }, Rollback), 0)
+  error(setmetatable({ of = self, level = core.tx_level(self.ud), values = table.pack(...) }, Rollback), 0)
 end
 
 ---Calls `fn` once the outermost transaction has committed; never when it does not.
@@ -53,13 +53,12 @@ function Transaction:after_commit(fn)
   if self.what ~= "transaction" then errors.usage("a session has no commit of its own") end
   local hooks = self.hooks or {}
   self.hooks = hooks
-  hooks[#hooks + 1] = fn
+  hooks[#hooks + 1] = { fn = fn, level = core.tx_level(self.ud) }
 end
 
 local function new(db, ud, what)
   local id = core.tx_id(ud)
-  local self = setmetatable({ db = db, ud = ud, id = id, what = what, level = false, hooks = false, overlap = false }, Transaction)
-  self.level = self -- the innermost one: this object, or a table per savepoint
+  local self = setmetatable({ db = db, ud = ud, id = id, what = what, hooks = false }, Transaction)
   open[id] = self
   return self
 end
@@ -70,14 +69,13 @@ local function finish(self)
   core.tx_end(self.ud)
 end
 
----The values of a rollback of this level, or false.
-local function left_by(err, level)
-  return getmetatable(err) == Rollback and err.level == level and err
+---The values of a rollback of this level (1: the whole transaction), or false.
+local function left_by(err, self, level)
+  return getmetatable(err) == Rollback and err.of == self and err.level == level and err
 end
 
 ---What follows from fn's end.
 local function conclude(self, ok, ...)
-  if ok and self.overlap then return conclude(self, false, self.overlap) end
   if ok then
     local err
     ok, err = pcall(core.tx_commit, self.ud)
@@ -85,14 +83,14 @@ local function conclude(self, ok, ...)
     finish(self)
     if not ok then error(err, 0) end
     if self.hooks then
-      for _, hook in ipairs(self.hooks) do hook() end
+      for _, hook in ipairs(self.hooks) do hook.fn() end
     end
     return ...
   end
   local err = ...
   pcall(core.tx_rollback, self.ud) -- a lost connection has rolled back already
   finish(self)
-  local left = left_by(err, self)
+  local left = left_by(err, self, 1)
   if left then return table.unpack(left.values, 1, left.values.n) end
   error(err, 0)
 end
@@ -102,26 +100,29 @@ local function attempt(db, fn, isolation, read_only)
   return conclude(self, pcall(fn, self))
 end
 
-local function nested(self, fn)
-  local level, outer, hooks = {}, self.level, self.hooks and #self.hooks or 0
-  core.tx_savepoint(self.ud)
-  self.level = level
-  local results = table.pack(pcall(fn, self))
-  if self.level ~= level then -- whose savepoint holds what is not known any more: nothing of it may stay
-    local _, overlap = pcall(errors.usage,
-      "nested transactions overlap: functions of one weft.all must open them one after another")
-    self.overlap = overlap
-    error(overlap, 0)
+---What was to be called after the commit of a level now belongs to the level outside of it, or to nobody.
+local function settle_hooks(self, level, keep)
+  local rest = {}
+  for _, hook in ipairs(self.hooks or rest) do
+    local inside = hook.level >= level
+    if inside and keep then hook.level = level - 1 end
+    if keep or not inside then rest[#rest + 1] = hook end
   end
-  self.level = outer
+  self.hooks = self.hooks and rest
+end
+
+local function nested(self, fn)
+  core.tx_savepoint(self.ud) -- waits while another function of a weft.all is inside of one
+  local level = core.tx_level(self.ud)
+  local results = table.pack(pcall(fn, self))
+  settle_hooks(self, level, results[1])
   if results[1] then
     core.tx_release(self.ud)
     return table.unpack(results, 2, results.n)
   end
   local err = results[2]
-  for i = self.hooks and #self.hooks or 0, hooks + 1, -1 do self.hooks[i] = nil end
   local ok, why = pcall(core.tx_rollback_to, self.ud)
-  local left = left_by(err, level)
+  local left = left_by(err, self, level)
   if left and ok then return table.unpack(left.values, 1, left.values.n) end
   if left then error(why, 0) end
   error(err, 0)

@@ -68,7 +68,7 @@ static int statements(struct world *w, struct log *log, int n) {
 static void learn(struct world *w, struct weft_relation *r) {
   struct weft_call call;
   weft_call_init(&call, note_finished, NULL);
-  weft_db_discover(r, &call);
+  weft_db_discover(r, NULL, &call);
   wait_for(w, &call);
   expect_int(call.error.kind, WEFT_OK);
 }

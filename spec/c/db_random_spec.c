@@ -112,7 +112,7 @@ static void act(void) {
     case 1: weft_db_raw(r.w.db, NULL, below(2) ? WEFT_LIT("insert 1") : WEFT_LIT("create t"), NULL, 0, &o->call); break;
     case 2:
       if (below(8) == 0) weft_db_script(r.w.db, WEFT_LIT("a; b"), &o->call);
-      else weft_db_discover(r.relation, &o->call);
+      else weft_db_discover(r.relation, NULL, &o->call);
       break;
     case 3: case 4: weft_loop_defer(r.w.loop, &o->hook); o->hook.run = find_now; break;
     case 5: case 6: case 7: case 8: act_on_tx(o); break;

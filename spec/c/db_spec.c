@@ -259,7 +259,7 @@ static void facts_of_relations(void) {
     it("is discovered alone") {
       struct weft_relation *r = relation(w.db, "pairs");
       weft_call_init(&call, note_finished, NULL);
-      weft_db_discover(r, &call);
+      weft_db_discover(r, NULL, &call);
       wait_for(&w, &call);
       expect_int(call.error.kind, WEFT_OK);
       expect(call.rows == NULL);

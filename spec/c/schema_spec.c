@@ -90,7 +90,7 @@ static void facts_of_waiting(void) {
       start(r, NULL, q, &a);
       start(r, NULL, q, &b);
       weft_call_init(&c, note_finished, NULL);
-      weft_db_discover(r, &c);
+      weft_db_discover(r, NULL, &c);
       answers();
       expect(a.done && b.done && c.done);
       expect_int(a.error.kind + b.error.kind + c.error.kind, WEFT_OK);
@@ -122,14 +122,14 @@ static void facts_of_waiting(void) {
       s.only = "ttt";
       struct weft_relation *x = weft_db_relation(s.w.db, &o);
       weft_call_init(&a, note_finished, NULL);
-      weft_db_discover(x, &a);
+      weft_db_discover(x, NULL, &a);
       answers();
       expect(a.done && a.error.kind == WEFT_OK);
       expect_int(s.catalogs, 3);
       expect_mem(weft_relation_table(x)->name.p, weft_relation_table(x)->name.n, "ttt", 3);
       s.only = "none";
       weft_db_forget_tables(s.w.db);
-      weft_db_discover(x, &a);
+      weft_db_discover(x, NULL, &a);
       answers();
       expect(a.done && a.error.kind == WEFT_USAGE);
       expect(strstr(a.error.message, "no table 'x'") != NULL);
