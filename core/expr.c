@@ -334,3 +334,15 @@ const struct weft_expr *weft_expr_copy(struct weft_arena *a, const struct weft_e
 const struct weft_expr *weft_expr_skeleton(struct weft_arena *a, const struct weft_expr *e) {
   return copy(a, e, true);
 }
+
+const char *weft_expr_aggregate(enum weft_expr_kind kind) {
+  switch (kind) {
+    case WEFT_E_COUNT:
+    case WEFT_E_COUNT_DISTINCT: return "count";
+    case WEFT_E_SUM: return "sum";
+    case WEFT_E_AVG: return "avg";
+    case WEFT_E_MIN: return "min";
+    case WEFT_E_MAX: return "max";
+    default: return NULL;
+  }
+}

@@ -99,6 +99,9 @@ const struct weft_expr *weft_expr_logic(struct weft_arena *a, enum weft_expr_kin
    "contains" "is_null" "not_null" -> kind; WEFT_USAGE with the nearest valid word otherwise. */
 int weft_expr_operator(struct weft_slice word, enum weft_expr_kind *out, struct weft_error *err);
 
+/* "count" "sum" "avg" "min" "max"; NULL for what is no aggregate. */
+const char *weft_expr_aggregate(enum weft_expr_kind kind);
+
 /* The hash of the tree without the values of its parameters, and equality of the same notion. Trees
    of equal shape render to the same SQL with the same parameters in order. A parameter's type counts
    only where it changes the SQL: beside a path. */

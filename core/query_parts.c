@@ -98,18 +98,6 @@ void weft_query_parts(const struct weft_query *q, struct weft_arena *a, struct w
   if (n.having) out->having = weft_expr_logic(a, WEFT_E_AND, having, n.having);
 }
 
-static const char *name_of(const struct weft_expr *e) {
-  switch (e->kind) {
-    case WEFT_E_COUNT:
-    case WEFT_E_COUNT_DISTINCT: return "count";
-    case WEFT_E_SUM: return "sum";
-    case WEFT_E_AVG: return "avg";
-    case WEFT_E_MIN: return "min";
-    case WEFT_E_MAX: return "max";
-    default: return NULL;
-  }
-}
-
 struct weft_slice weft_item_name(const struct weft_item *item) {
   const struct weft_expr *e = item->expr;
   if (item->name.n) return item->name;
@@ -118,5 +106,5 @@ struct weft_slice weft_item_name(const struct weft_item *item) {
     for (uint32_t i = e->npath; i-- > 0;)
       if (e->path[i].type == WEFT_TEXT && e->path[i].n)
         return weft_slice(e->path[i].u.s, e->path[i].n);
-  return weft_slice_of(name_of(e));
+  return weft_slice_of(weft_expr_aggregate(e->kind));
 }

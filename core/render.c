@@ -125,26 +125,15 @@ const struct weft_expr *weft_render_resolve(const struct weft_renderer *r,
   return e;
 }
 
-static const char *aggregate_name(const struct weft_expr *e) {
-  switch (e->kind) {
-    case WEFT_E_COUNT:
-    case WEFT_E_COUNT_DISTINCT: return "count";
-    case WEFT_E_SUM: return "sum";
-    case WEFT_E_AVG: return "avg";
-    case WEFT_E_MIN: return "min";
-    default: return "max";
-  }
-}
-
 static void aggregate(struct weft_renderer *r, const struct weft_expr *e) {
   const struct weft_expr *x = e->kids[0];
   bool count = e->kind == WEFT_E_COUNT || e->kind == WEFT_E_COUNT_DISTINCT;
-  weft_buf_str(r->out, aggregate_name(e));
+  weft_buf_str(r->out, weft_expr_aggregate(e->kind));
   weft_render_lit(r, "(");
   if (e->kind == WEFT_E_COUNT_DISTINCT) weft_render_lit(r, "distinct ");
   if (x->kind == WEFT_E_STAR && e->kind == WEFT_E_COUNT) weft_render_lit(r, "*");
   else if (x->kind == WEFT_E_STAR)
-    weft_render_fail(r, WEFT_USAGE, "%s needs a column", aggregate_name(e));
+    weft_render_fail(r, WEFT_USAGE, "%s needs a column", weft_expr_aggregate(e->kind));
   else if (x->kind == WEFT_E_PATH && !count) r->d->path(r, x, WEFT_PATH_NUMBER);
   else weft_render_operand(r, x);
   weft_render_lit(r, ")");
