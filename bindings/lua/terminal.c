@@ -19,11 +19,16 @@ int weft_lua_run_query(lua_State *L, struct weft_lua *w, struct lua_query *lq, s
   return weft_lua_await(L, c, k);
 }
 
+/* Another task's DDL may have made it unknown again meanwhile. */
 static int known_k(lua_State *L, int status, lua_KContext ctx) {
   struct lua_call *c = (struct lua_call *)ctx;
+  struct lua_query *lq = lua_touserdata(L, 1);
+  struct weft_lua *w = c->w;
   lua_KFunction k = c->after;
+  const char *op = c->context.op;
   weft_lua_call_done(c);
-  return k(L, status, 0);
+  if (weft_relation_table(lq->model->relation)->known) return k(L, status, 0);
+  return weft_lua_with_table(L, w, lq, op, k);
 }
 
 int weft_lua_with_table(lua_State *L, struct weft_lua *w, struct lua_query *lq, const char *op,
