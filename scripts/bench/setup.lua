@@ -60,7 +60,7 @@ function M.place(script, program)
     fail("the raw C programs are not there: %s/raw is missing.\n"
       .. "Ratios are taken against them; put the folder `shared` beside the project, or set PB_DIR.", shared)
   end
-  local weft = program:find("/", 1, true) and program or M.capture("command -v " .. quote(program))
+  local weft = M.capture("readlink -f \"$(command -v " .. quote(program) .. ")\"") -- build/weft is a link
   local cpus, cpu = processors()
   shared = absolute(shared)
   return {
