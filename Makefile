@@ -82,8 +82,7 @@ $(B)/weft: $(call objects,$(CORE_C) $(LUA_C) $(HOST_C))
 $(B)/lua/.done: $(B)/weft scripts/dump.lua $(wildcard lua/weft/*.lua) # what require would compile at every start
 	@mkdir -p $(@D) && $(B)/weft run scripts/dump.lua $(@D) $(filter lua/%,$^) && touch $@
 
-build/weft: | build/release/weft
-	@ln -sfn release/weft $@
+build/weft: | build/release/weft ; @ln -sfn release/weft $@
 
 $(B)/lib/weft/core.so: $(call objects,$(CORE_C) $(LUA_C))
 	@mkdir -p $(@D) && echo "  LD   $@"
@@ -109,8 +108,7 @@ $(B)/obj/%.o: %.c Makefile
 
 # The packages are looked at again only when dpkg has changed something.
 build/.deps-%: scripts/deps.sh $(wildcard /var/lib/dpkg/status)
-	@scripts/deps.sh $*
-	@mkdir -p build && touch $@
+	@scripts/deps.sh $* && mkdir -p build && touch $@
 
 build/config.mk: scripts/deps.sh | build/.deps-build
 	@{ echo "DEPS_CFLAGS := $$(pkg-config --cflags lua5.4 libuv sqlite3 libpq)"; echo "DEPS_LIBS := $$(pkg-config --libs libuv)"; } >$@
