@@ -4,23 +4,14 @@
 local weft = require "weft"
 local backends = require "spec.support.backends"
 local raises = require "spec.support.raises"
-
-local schema = {
-  sqlite = "create table t (id integer primary key, n integer); create table other (id integer primary key)",
-  postgres = "create table t (id serial primary key, n integer); create table other (id serial primary key)",
-}
+local table_of_numbers = require "spec.support.numbers"
 
 backends.each(function(backend)
   local db
 
-  before_each(function() db = backend.open(schema, { pool = { max = 4, wait = 2 } }) end)
+  before_each(function() db = backend.open(table_of_numbers.schema, { pool = { max = 4, wait = 2 } }) end)
 
-  local function insert(n) return db:execute("insert into t (n) values (?)", n).affected end
-  local function numbers()
-    local list = {}
-    for i, row in ipairs(db:query "select n from t order by id") do list[i] = row.n end
-    return list
-  end
+  local insert, numbers = table_of_numbers.of(function() return db end)
   ---Calls fn at top level and inside a task.
   local function both(fn)
     fn()
@@ -195,7 +186,7 @@ backends.each(function(backend)
 
   describe("awaiting a task that waits for this very transaction", function()
     local one
-    before_each(function() one = backend.open(schema, { pool = { max = 1, wait = 8 } }) end)
+    before_each(function() one = backend.open(table_of_numbers.schema, { pool = { max = 1, wait = 8 } }) end)
 
     it("raises deadlock at once when the task waits already", function()
       weft.run(function()

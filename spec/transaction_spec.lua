@@ -4,23 +4,14 @@
 local weft = require "weft"
 local backends = require "spec.support.backends"
 local raises = require "spec.support.raises"
-
-local schema = {
-  sqlite = "create table t (id integer primary key, n integer); create table other (id integer primary key)",
-  postgres = "create table t (id serial primary key, n integer); create table other (id serial primary key)",
-}
+local table_of_numbers = require "spec.support.numbers"
 
 backends.each(function(backend)
   local db, name
 
-  before_each(function() db, name = backend.open(schema, { pool = { max = 4, wait = 2 } }) end)
+  before_each(function() db, name = backend.open(table_of_numbers.schema, { pool = { max = 4, wait = 2 } }) end)
 
-  local function insert(n) return db:execute("insert into t (n) values (?)", n).affected end
-  local function numbers()
-    local list = {}
-    for i, row in ipairs(db:query "select n from t order by id") do list[i] = row.n end
-    return list
-  end
+  local insert, numbers = table_of_numbers.of(function() return db end)
   ---Calls fn at top level and inside a task.
   local function both(fn)
     fn()
@@ -126,7 +117,7 @@ backends.each(function(backend)
     end)
 
     it("leaves other databases alone", function()
-      local other = backend.open(schema)
+      local other = backend.open(table_of_numbers.schema)
       pcall(db.transaction, db, function()
         insert(1)
         other:execute "insert into t (n) values (9)"
@@ -184,7 +175,7 @@ backends.each(function(backend)
     end)
 
     it("works on max = 1, one after another", function()
-      local one = backend.open(schema, { pool = { max = 1, wait = 5 } })
+      local one = backend.open(table_of_numbers.schema, { pool = { max = 1, wait = 5 } })
       weft.run(function()
         local list = {}
         for i = 1, 20 do
@@ -407,11 +398,7 @@ end)
 describe("on postgres", function()
   local backend = backends.postgres
   local db
-  local function numbers()
-    local list = {}
-    for i, row in ipairs(db:query "select n from t order by id") do list[i] = row.n end
-    return list
-  end
+  local _, numbers = table_of_numbers.of(function() return db end)
   before_each(function()
     db = backend.open([[create table t (id integer primary key, n integer);
       insert into t values (1, 10), (2, 20)]], { pool = { max = 4 } })

@@ -473,7 +473,6 @@ static int l_all(lua_State *L) {
     lua_pushvalue(L, 3);
     lua_setiuservalue(L, -2, 2);
     t->group = g;
-    t->index = i;
     g->tasks[i] = t;
     g->n = g->live = i + 1;
     lua_rawseti(L, 2, (lua_Integer)i + 1);

@@ -11,10 +11,12 @@ uint32_t weft_lua_level(lua_State *L, struct weft_lua *w, const struct lua_tx *t
   return level;
 }
 
-struct lua_tx *weft_lua_current_tx(lua_State *L, struct weft_lua *w, const struct weft_db *db) {
+/* The transaction or session of db that the running coroutine is in, and how deep; NULL outside. */
+static struct lua_tx *innermost(lua_State *L, struct weft_lua *w, const struct weft_db *db,
+                                uint32_t *level) {
   for (struct weft_list *l = w->txs.next; l != &w->txs; l = l->next) {
     struct lua_tx *tx = WEFT_CONTAINER(l, struct lua_tx, link);
-    if (tx->db == db && weft_lua_level(L, w, tx)) return tx;
+    if (tx->db == db && (*level = weft_lua_level(L, w, tx)) > 0) return tx;
   }
   return NULL;
 }
@@ -22,10 +24,8 @@ struct lua_tx *weft_lua_current_tx(lua_State *L, struct weft_lua *w, const struc
 struct weft_tx *weft_lua_join(lua_State *L, struct weft_lua *w, struct weft_db *db,
                               struct weft_call *call) {
   if (weft_list_empty(&w->txs)) return NULL;
-  struct lua_tx *tx = weft_lua_current_tx(L, w, db);
-  if (!tx) return NULL;
-  call->level = weft_lua_level(L, w, tx);
-  return tx->tx;
+  struct lua_tx *tx = innermost(L, w, db, &call->level);
+  return tx ? tx->tx : NULL;
 }
 
 static int tx_gc(lua_State *L) {
@@ -89,7 +89,8 @@ static int l_new(lua_State *L) {
 
 static int l_current(lua_State *L) { /* core.tx_current(db): the userdata's identity as a light one */
   struct weft_lua *w = weft_lua_self(L);
-  struct lua_tx *tx = weft_lua_current_tx(L, w, weft_lua_to_db(L, w, 1));
+  uint32_t level;
+  struct lua_tx *tx = innermost(L, w, weft_lua_to_db(L, w, 1), &level);
   if (!tx) return 0;
   lua_pushlightuserdata(L, tx);
   return 1;

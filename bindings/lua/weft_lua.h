@@ -36,9 +36,7 @@ enum weft_lua_slot {
   SLOT_MT_DB,
   SLOT_MT_TX,
   SLOT_MT_TASK,
-  SLOT_MT_QUERY,     /* of queries without a model's own; models have copies */
   SLOT_NULL,         /* weft.null */
-  SLOT_METHODS,      /* table: name -> function, of all queries */
   SLOT_ROW_METHODS,  /* save update delete reload changed */
   SLOT_SHAPES,       /* lightuserdata of weft_columns -> keys table */
   SLOT_TASKS,        /* coroutine of a live task by lightuserdata */
@@ -196,7 +194,6 @@ struct task {
   struct wait *waiting;      /* what it waits for */
   struct run *run;
   struct group *group;
-  uint32_t index;            /* in group */
   int nargs, nresults;
   int64_t deadline;
   bool started, ended, failure, cancelled, taken;
@@ -268,9 +265,8 @@ struct lua_tx {
   uint32_t nlevels;        /* open nested transactions, and who opened each: */
   const lua_State *levels[MAX_LEVELS];
 };
-/* The transaction or session of db that the running coroutine is in, NULL outside. */
-struct lua_tx *weft_lua_current_tx(lua_State *L, struct weft_lua *w, const struct weft_db *db);
-/* Its core transaction for a call, which is told how deep inside of it the caller is. */
+/* The transaction or session of db that the running coroutine is in, NULL outside; the call is told how
+   deep inside of it the caller is. */
 struct weft_tx *weft_lua_join(lua_State *L, struct weft_lua *w, struct weft_db *db,
                               struct weft_call *call);
 /* Inside how many savepoints of tx the running coroutine is, from 1; 0: it has nothing to do with tx. */
