@@ -4,7 +4,7 @@
 
    On the left stands a cell or what a json path finds in one, on the right a cell or a parameter. A
    parameter has the type that the plan gives it; one that cannot be converted is not known, and
-   neither is any other tree. */
+   neither is what other rows decide (joins, associations, sub-selects), nor any other tree. */
 #include "eval.h"
 
 #include "eval_path.h"
@@ -25,6 +25,10 @@ struct left {
 static enum weft_truth opposite(enum weft_truth t) {
   if (t == WEFT_NULLISH || t == WEFT_UNKNOWABLE) return t;
   return t == WEFT_TRUE ? WEFT_FALSE : WEFT_TRUE;
+}
+
+static enum weft_truth untrue(enum weft_truth t) {
+  return t == WEFT_UNKNOWABLE ? t : t == WEFT_TRUE ? WEFT_FALSE : WEFT_TRUE;
 }
 
 /* decides: the answer that settles it, FALSE for AND and TRUE for OR. */
@@ -58,7 +62,7 @@ static enum weft_truth answer(enum weft_expr_kind kind, enum weft_ordering r) {
 /* ---- operands ---- */
 
 static bool cell(const struct scope *s, const struct weft_expr *e, struct weft_operand *out) {
-  if (e->kind != WEFT_E_COLUMN || !s->table->known) return false;
+  if (e->kind != WEFT_E_COLUMN || e->qualifier.n || !s->table->known) return false;
   int i = weft_table_column(s->table, e->name);
   if (i < 0) return false;
   *out = (struct weft_operand){.column = &s->table->columns[i], .v = s->row[i]};
@@ -136,8 +140,9 @@ static enum weft_truth meet(const struct scope *s, enum weft_expr_kind kind,
 static enum weft_truth binary(const struct scope *s, enum weft_expr_kind kind,
                               const struct weft_expr *left, const struct weft_expr *right) {
   struct left a;
-  struct weft_operand b = {.v = right->value};
-  if (right->kind != WEFT_E_VALUE && !cell(s, right, &b)) return WEFT_UNKNOWABLE;
+  struct weft_operand b;
+  if (right->kind == WEFT_E_VALUE) b = (struct weft_operand){.v = right->value};
+  else if (!cell(s, right, &b)) return WEFT_UNKNOWABLE;
   return left_side(s, kind, left, right, &a) ? meet(s, kind, &a.o, b) : WEFT_UNKNOWABLE;
 }
 
@@ -222,6 +227,8 @@ static enum weft_truth eval(const struct scope *s, const struct weft_expr *e) {
     return logic(s, e);
   case WEFT_E_NOT:
     return opposite(eval(s, e->kids[0]));
+  case WEFT_E_UNTRUE:
+    return untrue(eval(s, e->kids[0]));
   default:
     return WEFT_UNKNOWABLE;
   }

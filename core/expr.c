@@ -4,8 +4,6 @@
    NULL beside a comparison, and no NULL inside a list. */
 #include "expr.h"
 
-#include "hash.h"
-
 static const struct weft_expr true_node = {.kind = WEFT_E_TRUE};
 static const struct weft_expr false_node = {.kind = WEFT_E_FALSE};
 static const struct weft_expr star_node = {.kind = WEFT_E_STAR};
@@ -45,6 +43,14 @@ const struct weft_expr *weft_expr_column(struct weft_arena *a, struct weft_slice
   return e;
 }
 
+const struct weft_expr *weft_expr_joined(struct weft_arena *a, struct weft_slice qualifier,
+                                         struct weft_slice name) {
+  struct weft_expr *e = node(a, WEFT_E_COLUMN);
+  e->name = weft_arena_slice(a, name);
+  e->qualifier = weft_arena_slice(a, qualifier);
+  return e;
+}
+
 static const struct weft_value *copy_values(struct weft_arena *a, const struct weft_value *v,
                                             uint32_t n) {
   struct weft_value *own = weft_arena_alloc(a, (n ? n : 1) * sizeof *own);
@@ -73,6 +79,23 @@ const struct weft_expr *weft_expr_raw(struct weft_arena *a, struct weft_slice te
   return e;
 }
 
+const struct weft_expr *weft_expr_tuple(struct weft_arena *a, const struct weft_expr *const *kids,
+                                        uint32_t n) {
+  return parent(a, WEFT_E_TUPLE, kids, n);
+}
+
+const struct weft_expr *weft_expr_some(struct weft_arena *a, struct weft_slice name,
+                                       const struct weft_association *association, bool open,
+                                       const struct weft_expr *condition) {
+  if (!condition) condition = &true_node;
+  if (association && condition->kind == WEFT_E_FALSE) return &false_node;
+  struct weft_expr *e = parent(a, WEFT_E_SOME, &condition, 1);
+  e->name = weft_arena_slice(a, name);
+  e->association = association;
+  e->open = open;
+  return e;
+}
+
 /* The list without its NULLs; *had tells whether there were any. Elements keep their memory. */
 static struct weft_value without_null(struct weft_arena *a, struct weft_value list, bool *had) {
   const struct weft_array *from = list.u.array;
@@ -89,18 +112,23 @@ static struct weft_value without_null(struct weft_arena *a, struct weft_value li
   return list;
 }
 
-/* x IN list, folded; NOT_IN is its exact opposite, NULLs of the list included. */
+static const struct weft_expr *member(struct weft_arena *a, enum weft_expr_kind kind,
+                                      const struct weft_expr *x, struct weft_value list) {
+  struct weft_expr *right = node(a, WEFT_E_LIST);
+  right->value = list;
+  return parent(a, kind, (const struct weft_expr *[]){x, right}, 2);
+}
+
+/* x IN list, folded; NOT_IN is its exact opposite, NULLs of the list included. An open path may speak of one
+   row among several: it stays one condition until that is known. */
 static const struct weft_expr *membership(struct weft_arena *a, enum weft_expr_kind kind,
                                           const struct weft_expr *x, struct weft_value list) {
   bool had, in = kind == WEFT_E_IN;
   list.type = WEFT_LIST;
+  if (x->kind == WEFT_E_PATH && x->open) return member(a, kind, x, list);
   list = without_null(a, list, &had);
   const struct weft_expr *found = in ? &false_node : &true_node;
-  if (list.u.array->n) {
-    struct weft_expr *right = node(a, WEFT_E_LIST);
-    right->value = list;
-    found = parent(a, kind, (const struct weft_expr *[]){x, right}, 2);
-  }
+  if (list.u.array->n) found = member(a, kind, x, list);
   if (!had) return found;
   const struct weft_expr *null = weft_expr_unary(a, in ? WEFT_E_IS_NULL : WEFT_E_NOT_NULL, x);
   return weft_expr_logic(a, in ? WEFT_E_OR : WEFT_E_AND,
@@ -159,6 +187,10 @@ int weft_expr_binary(struct weft_arena *a, enum weft_expr_kind kind, const struc
                      struct weft_error *err) {
   bool list = right->kind == WEFT_E_LIST;
   bool member = kind == WEFT_E_IN || kind == WEFT_E_NOT_IN;
+  bool query = member && right->kind == WEFT_E_QUERY;
+  if (!query && (right->kind == WEFT_E_QUERY || left->kind == WEFT_E_TUPLE))
+    return weft_fail(err, WEFT_USAGE, "several columns, and a query, are compared by in and not_in "
+                                      "alone, one with the other");
   if (member && right->kind == WEFT_E_VALUE && right->value.type == WEFT_ARRAY) list = true;
   if (is_null_value(right)) {
     if (kind != WEFT_E_EQ && kind != WEFT_E_NE)
@@ -173,7 +205,7 @@ int weft_expr_binary(struct weft_arena *a, enum weft_expr_kind kind, const struc
     return 0;
   }
   if (list) return weft_fail(err, WEFT_USAGE, "operator '%s' takes no list", operator_word(kind));
-  if (member && right->kind != WEFT_E_RAW)
+  if (member && right->kind != WEFT_E_RAW && right->kind != WEFT_E_QUERY)
     return weft_fail(err, WEFT_USAGE, "operator '%s' needs a list", operator_word(kind));
   *out = parent(a, kind, (const struct weft_expr *[]){left, right}, 2);
   return 0;
@@ -188,8 +220,14 @@ int weft_expr_between(struct weft_arena *a, const struct weft_expr *x, const str
   return 0;
 }
 
+static bool never_null(const struct weft_expr *x) {
+  return x->kind == WEFT_E_TRUE || x->kind == WEFT_E_FALSE || x->kind == WEFT_E_SOME ||
+         x->kind == WEFT_E_IS_NULL || x->kind == WEFT_E_NOT_NULL || x->kind == WEFT_E_UNTRUE;
+}
+
 const struct weft_expr *weft_expr_unary(struct weft_arena *a, enum weft_expr_kind kind,
                                         const struct weft_expr *x) {
+  if (kind == WEFT_E_UNTRUE && never_null(x)) kind = WEFT_E_NOT; /* which databases plan better */
   if (kind == WEFT_E_NOT) switch (x->kind) {
       case WEFT_E_TRUE: return &false_node;
       case WEFT_E_FALSE: return &true_node;
@@ -251,88 +289,68 @@ enum weft_json_class weft_json_class(struct weft_value v) {
   return found;
 }
 
-static bool is_parameter(const struct weft_expr *e) {
-  return e->kind == WEFT_E_VALUE || e->kind == WEFT_E_LIST;
+/* ---- what is said of one row ---- */
+
+/* Conditions in which a SOME may stand. */
+static bool holds_conditions(const struct weft_expr *e) {
+  return e->kind == WEFT_E_AND || e->kind == WEFT_E_OR || e->kind == WEFT_E_NOT ||
+         e->kind == WEFT_E_UNTRUE || e->kind == WEFT_E_SOME;
 }
 
-static bool beside_path(const struct weft_expr *e) {
-  return e->nkids > 1 && e->kids[0]->kind == WEFT_E_PATH && e->kind >= WEFT_E_EQ &&
-         e->kind <= WEFT_E_BETWEEN;
+static bool holds_open(const struct weft_expr *e) {
+  if (!holds_conditions(e) || e->depth > WEFT_EXPR_DEPTH) return false;
+  if (e->kind == WEFT_E_SOME && e->open) return true;
+  for (uint32_t i = 0; i < e->nkids; i++)
+    if (holds_open(e->kids[i])) return true;
+  return false;
 }
 
-uint64_t weft_expr_shape(uint64_t seed, const struct weft_expr *e) {
-  uint64_t h = weft_hash_mix(seed, e->kind | (uint64_t)e->nkids << 8);
-  if (e->depth > WEFT_EXPR_DEPTH) return h;
-  if (e->kind == WEFT_E_COLUMN || e->kind == WEFT_E_RAW)
-    h = weft_hash_bytes(h, e->name.p, e->name.n);
-  for (uint32_t i = 0; i < e->npath; i++) h = weft_value_hash(h, e->path[i]);
-  for (uint32_t i = 0; i < e->nkids; i++) h = weft_expr_shape(h, e->kids[i]);
-  if (beside_path(e))
-    for (uint32_t i = 1; i < e->nkids; i++)
-      if (is_parameter(e->kids[i])) h = weft_hash_mix(h, weft_json_class(e->kids[i]->value));
-  return h;
+static bool same_row(const struct weft_expr *a, const struct weft_expr *b) {
+  return b->kind == WEFT_E_SOME && b->open && a->association == b->association &&
+         weft_slice_equal(a->name, b->name);
 }
 
-static bool same_step(struct weft_value a, struct weft_value b) {
-  return a.type == b.type && weft_value_equal(a, b);
+/* The open SOME first, and those of the n kids behind it that speak of the same row, which leave. */
+static const struct weft_expr *join_rows(struct weft_arena *a, const struct weft_expr *first,
+                                         const struct weft_expr **kids, uint32_t *n) {
+  const struct weft_expr **said = weft_arena_alloc(a, (*n + 1) * sizeof *said);
+  uint32_t nsaid = 0, left = 0;
+  said[nsaid++] = first->kids[0];
+  for (uint32_t i = 0; i < *n; i++)
+    if (same_row(first, kids[i])) said[nsaid++] = kids[i]->kids[0];
+    else kids[left++] = kids[i];
+  *n = left;
+  if (nsaid == 1) return first;
+  return weft_expr_some(a, first->name, first->association, true,
+                        weft_expr_logic(a, WEFT_E_AND, said, nsaid));
 }
 
-bool weft_expr_same_shape(const struct weft_expr *a, const struct weft_expr *b) {
-  if (a == b) return true;
-  if (a->kind != b->kind || a->nkids != b->nkids || a->npath != b->npath) return false;
-  if (a->depth > WEFT_EXPR_DEPTH) return false;
-  if (a->kind == WEFT_E_VALUE || a->kind == WEFT_E_LIST) return true;
-  if (!weft_slice_equal(a->name, b->name)) return false;
-  for (uint32_t i = 0; i < a->npath; i++)
-    if (!same_step(a->path[i], b->path[i])) return false;
-  for (uint32_t i = 0; i < a->nkids; i++)
-    if (!weft_expr_same_shape(a->kids[i], b->kids[i])) return false;
-  if (beside_path(a))
-    for (uint32_t i = 1; i < a->nkids; i++)
-      if (is_parameter(a->kids[i]) &&
-          weft_json_class(a->kids[i]->value) != weft_json_class(b->kids[i]->value))
-        return false;
-  return true;
+static const struct weft_expr *merge_kids(struct weft_arena *a, const struct weft_expr *e) {
+  const struct weft_expr **kids = weft_arena_alloc(a, e->nkids * sizeof *kids);
+  for (uint32_t i = 0; i < e->nkids; i++) kids[i] = weft_expr_merge(a, e->kids[i]);
+  switch (e->kind) {
+    case WEFT_E_SOME: return weft_expr_some(a, e->name, e->association, e->open, kids[0]);
+    case WEFT_E_AND:
+    case WEFT_E_OR: return weft_expr_logic(a, e->kind, kids, e->nkids);
+    default: return weft_expr_unary(a, e->kind, kids[0]);
+  }
 }
 
-/* What is left of a value when only its type matters. A list keeps one element (two of different
-   types when it is mixed), because weft_json_class looks there. */
-static struct weft_value bare(struct weft_arena *a, struct weft_value v) {
-  struct weft_value out = {.type = v.type};
-  if (weft_is_text(v)) out.u.s = "";
-  if (v.type == WEFT_DECIMAL) out.type = WEFT_INT;
-  if (v.type != WEFT_LIST && v.type != WEFT_ARRAY) return out;
-  const struct weft_array *from = v.u.array;
-  enum weft_json_class class = v.type == WEFT_LIST ? weft_json_class(v) : WEFT_JSON_CLASS_NONE;
-  struct weft_array *to = weft_arena_alloc(a, sizeof *to + 2 * sizeof *to->v);
-  to->n = class == WEFT_JSON_CLASS_NONE ? 0 : class == WEFT_JSON_CLASS_MIXED ? 2 : 1;
-  to->elem = from->elem;
-  to->v[0] = to->n == 1 ? bare(a, from->v[0]) : weft_int(0);
-  to->v[1] = weft_text("", 0);
-  out.u.array = to;
-  return out;
-}
-
-static const struct weft_expr *copy(struct weft_arena *a, const struct weft_expr *e, bool strip) {
-  struct weft_expr *c = node(a, e->kind);
-  c->depth = e->depth;
-  if (e->name.p) c->name = weft_arena_slice(a, e->name);
-  if (is_parameter(e)) c->value = strip ? bare(a, e->value) : weft_value_copy(a, e->value);
-  if (e->npath) c->path = copy_values(a, e->path, e->npath);
-  c->npath = e->npath;
-  const struct weft_expr **kids = weft_arena_alloc(a, (e->nkids ? e->nkids : 1) * sizeof *kids);
-  for (uint32_t i = 0; i < e->nkids; i++) kids[i] = copy(a, e->kids[i], strip);
-  c->kids = kids;
-  c->nkids = e->nkids;
-  return c;
-}
-
-const struct weft_expr *weft_expr_copy(struct weft_arena *a, const struct weft_expr *e) {
-  return copy(a, e, false);
-}
-
-const struct weft_expr *weft_expr_skeleton(struct weft_arena *a, const struct weft_expr *e) {
-  return copy(a, e, true);
+const struct weft_expr *weft_expr_merge(struct weft_arena *a, const struct weft_expr *e) {
+  if (!holds_open(e)) return e;
+  if (e->kind == WEFT_E_AND) {
+    uint32_t n = e->nkids;
+    const struct weft_expr **kids = weft_arena_alloc(a, n * sizeof *kids);
+    memcpy(kids, e->kids, n * sizeof *kids);
+    for (uint32_t i = 0; i < n; i++) {
+      if (kids[i]->kind != WEFT_E_SOME || !kids[i]->open) continue;
+      uint32_t rest = n - i - 1;
+      kids[i] = join_rows(a, kids[i], kids + i + 1, &rest);
+      n = i + 1 + rest;
+    }
+    e = weft_expr_logic(a, WEFT_E_AND, kids, n);
+  }
+  return merge_kids(a, e);
 }
 
 const char *weft_expr_aggregate(enum weft_expr_kind kind) {

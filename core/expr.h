@@ -17,12 +17,14 @@ enum weft_expr_kind {
   WEFT_E_FALSE,
   WEFT_E_TRUE,
   /* operands */
-  WEFT_E_COLUMN, /* name (and qualifier of a joined association, later) */
+  WEFT_E_COLUMN, /* name; qualifier: of which joined association, empty: of the query's own table */
   WEFT_E_PATH,   /* kid 0 a column that holds json; path: list of text and integer steps */
   WEFT_E_VALUE,  /* a parameter: value. Beside a path its JSON type matters to the shape; no more */
   WEFT_E_LIST,   /* a parameter that is a whole list: value.type == WEFT_LIST, no NULL inside */
   WEFT_E_RAW,    /* text of weft.raw with ? marks, kids are its parameters in order */
   WEFT_E_STAR,   /* of count(*) */
+  WEFT_E_QUERY,  /* a sub-select: the right side of IN; query */
+  WEFT_E_TUPLE,  /* several operands: the left side of IN (WEFT_E_QUERY) */
   /* conditions on kids 0 and 1 */
   WEFT_E_EQ,
   WEFT_E_NE,
@@ -40,6 +42,11 @@ enum weft_expr_kind {
   WEFT_E_BETWEEN, /* kids 0, 1, 2 */
   WEFT_E_IS_NULL, /* kid 0 */
   WEFT_E_NOT_NULL,
+  WEFT_E_UNTRUE, /* kid 0, a condition, is false or NULL: two-valued where NOT is three-valued */
+  /* There is a row of the association for which kid 0 holds, a condition over the association's table
+     (TRUE: any row). Two-valued. association is NULL until name was looked up: such a tree is loose and
+     cannot be rendered. */
+  WEFT_E_SOME,
   /* logic */
   WEFT_E_AND,
   WEFT_E_OR,
@@ -58,13 +65,25 @@ enum weft_expr_kind {
 
 enum { WEFT_EXPR_DEPTH = 500 }; /* deeper trees are refused by weft_query_check */
 
+struct weft_association;
+struct weft_query;
+
 struct weft_expr {
   uint8_t kind;             /* enum weft_expr_kind */
+  bool open;                /* said by a dotted name. SOME: those of one AND speak of the same row. PATH: its first
+                               part may be an association */
   uint16_t depth;           /* of the tree below, sticks at 65535 */
   uint32_t nkids;
-  struct weft_slice name;   /* COLUMN: its name. RAW: the text */
-  struct weft_value value;  /* VALUE, LIST */
-  const struct weft_value *path; /* PATH: TEXT or INT steps */
+  struct weft_slice name;   /* COLUMN: its name. RAW: the text. SOME: the association's */
+  union {
+    struct weft_value value;     /* VALUE, LIST */
+    struct weft_slice qualifier; /* COLUMN */
+  };
+  union {
+    const struct weft_value *path; /* PATH: TEXT or INT steps */
+    const struct weft_association *association; /* SOME; the clause holds the reference */
+    const struct weft_query *query;             /* QUERY; likewise */
+  };
   uint32_t npath;
   uint32_t source;          /* VALUE, LIST of a plan's own query: its place in weft_query_walk */
   const struct weft_expr *const *kids;
@@ -74,6 +93,8 @@ struct weft_expr {
 const struct weft_expr *weft_expr_true(void);
 const struct weft_expr *weft_expr_false(void);
 const struct weft_expr *weft_expr_column(struct weft_arena *a, struct weft_slice name);
+const struct weft_expr *weft_expr_joined(struct weft_arena *a, struct weft_slice qualifier,
+                                         struct weft_slice name);
 const struct weft_expr *weft_expr_path(struct weft_arena *a, const struct weft_expr *column,
                                        const struct weft_value *steps, uint32_t n);
 const struct weft_expr *weft_expr_value(struct weft_arena *a, struct weft_value v); /* LIST too */
@@ -81,14 +102,30 @@ const struct weft_expr *weft_expr_raw(struct weft_arena *a, struct weft_slice te
                                       const struct weft_expr *const *params, uint32_t n);
 const struct weft_expr *weft_expr_star(void);
 /* EQ .. CONTAINS, IN, NOT_IN, ADD. EQ and NE against a list are IN and NOT_IN; the right side of IN
-   may be raw text (a sub-select). */
+   may be raw text or a QUERY (a sub-select). */
 int weft_expr_binary(struct weft_arena *a, enum weft_expr_kind kind, const struct weft_expr *left,
                      const struct weft_expr *right, const struct weft_expr **out,
                      struct weft_error *err);
 int weft_expr_between(struct weft_arena *a, const struct weft_expr *x, const struct weft_expr *lo,
                       const struct weft_expr *hi, const struct weft_expr **out,
                       struct weft_error *err);
-/* IS_NULL NOT_NULL NOT COUNT COUNT_DISTINCT SUM AVG MIN MAX. */
+/* Several columns as one operand, and a sub-select of as many. Neither takes a reference: whoever puts the
+   tree into a clause calls weft_query_hold (query.h). */
+const struct weft_expr *weft_expr_tuple(struct weft_arena *a, const struct weft_expr *const *kids,
+                                        uint32_t n);
+const struct weft_expr *weft_expr_query(struct weft_arena *a, const struct weft_query *query);
+/* SOME; association may be NULL (loose), condition NULL is TRUE. FALSE when condition is FALSE, once the
+   association is known. No reference is taken, as above. */
+const struct weft_expr *weft_expr_some(struct weft_arena *a, struct weft_slice name,
+                                       const struct weft_association *association, bool open,
+                                       const struct weft_expr *condition);
+/* e with the open SOMEs of one name that stand in one AND made one SOME over the AND of their conditions,
+   at every depth: what one where(...) says of an association it says of one row. e itself when there are
+   none. */
+const struct weft_expr *weft_expr_merge(struct weft_arena *a, const struct weft_expr *e);
+/* Does it hold a SOME that was not looked up? */
+bool weft_expr_loose(const struct weft_expr *e);
+/* IS_NULL NOT_NULL UNTRUE NOT COUNT COUNT_DISTINCT SUM AVG MIN MAX. */
 const struct weft_expr *weft_expr_unary(struct weft_arena *a, enum weft_expr_kind kind,
                                         const struct weft_expr *x);
 /* AND, OR of n kids. */

@@ -31,10 +31,17 @@ void weft_plan_unref(struct weft_plan *p) {
   free(p);
 }
 
-size_t weft_plan_bytes(const struct weft_plan *p) {
-  size_t n = sizeof *p + p->arena.total;
-  for (const struct weft_query *q = p->query; q; q = q->prev) n += sizeof *q + 448 + q->arena.total;
+static size_t query_bytes(const struct weft_query *q) {
+  size_t n = 0;
+  for (; q; q = q->prev) {
+    n += sizeof *q + 448 + q->arena.total;
+    for (const struct weft_held *h = q->held; h; h = h->next) n += query_bytes(h->query);
+  }
   return n;
+}
+
+size_t weft_plan_bytes(const struct weft_plan *p) {
+  return sizeof *p + p->arena.total + query_bytes(p->query);
 }
 
 void weft_plan_measured(struct weft_plan *p, int64_t ns) {
@@ -57,18 +64,28 @@ struct weft_plan *weft_plan_raw(const struct weft_dialect *d, struct weft_slice 
   return p;
 }
 
-/* The table's column that result column i shows, plain or aggregated; -1: none. Where the query does not
-   say (all columns, a write's row, raw text) the name tells. */
-static int shown_column(const struct weft_plan *p, const struct weft_parts *parts, uint32_t i,
-                        struct weft_slice name) {
+static bool is_aggregate(const struct weft_expr *e) {
+  return e->kind >= WEFT_E_SUM && e->kind <= WEFT_E_MAX;
+}
+
+/* What result column i shows; NULL where the query does not say: all columns, a write's row, raw text. */
+static const struct weft_expr *shown_expr(const struct weft_parts *p, uint32_t i) {
+  if (p->verb) return p->verb->clause == WEFT_C_AGGREGATE && !i ? p->verb->items[0].expr : NULL;
+  if (i < p->nselect) return p->select[i].expr;
+  return !p->nselect && i < p->ngroup ? p->group[i].expr : NULL;
+}
+
+/* The column that result column i shows, plain or aggregated; NULL: none. Where the query does not say
+   the name tells. */
+static const struct weft_table_column *shown_column(const struct weft_plan *p,
+                                                    const struct weft_parts *parts, uint32_t i,
+                                                    struct weft_slice name) {
   const struct weft_query *verb = parts->verb;
-  const struct weft_expr *e = NULL;
-  if (!verb && i < parts->nselect) e = parts->select[i].expr;
-  else if (verb && verb->clause == WEFT_C_AGGREGATE) e = verb->items[0].expr;
-  else if (verb && (verb->clause == WEFT_C_COUNT || verb->clause == WEFT_C_EXISTS)) return -1;
-  if (!e || e->kind == WEFT_E_RAW) return weft_table_column(p->table, name);
-  if (e->kind >= WEFT_E_SUM && e->kind <= WEFT_E_MAX) e = e->kids[0];
-  return e->kind == WEFT_E_COLUMN ? weft_table_column(p->table, e->name) : -1;
+  const struct weft_expr *e = shown_expr(parts, i);
+  if (verb && (verb->clause == WEFT_C_COUNT || verb->clause == WEFT_C_EXISTS)) return NULL;
+  if (e && e->kind != WEFT_E_RAW) return weft_parts_column(parts, is_aggregate(e) ? e->kids[0] : e);
+  int at = weft_table_column(p->table, name);
+  return at < 0 ? NULL : &p->table->columns[at];
 }
 
 void weft_plan_present(const struct weft_plan *p, struct weft_columns *columns) {
@@ -80,8 +97,8 @@ void weft_plan_present(const struct weft_plan *p, struct weft_columns *columns) 
   weft_arena_init(&arena, scratch, sizeof scratch);
   if (p->query) weft_query_parts(p->query, &arena, &parts);
   for (uint32_t i = 0; i < columns->n; i++) {
-    int at = shown_column(p, &parts, i, columns->v[i].name);
-    if (at >= 0) columns->v[i].as = p->table->columns[at].as;
+    const struct weft_table_column *c = shown_column(p, &parts, i, columns->v[i].name);
+    if (c) columns->v[i].as = c->as;
   }
   weft_arena_release(&arena);
 }
@@ -90,18 +107,15 @@ bool weft_plan_aggregate(const struct weft_plan *p, uint32_t i, struct weft_colu
   char scratch[512];
   struct weft_arena arena;
   struct weft_parts parts;
-  const struct weft_expr *e = NULL;
   if (!p->query || !p->table) return false;
   weft_arena_init(&arena, scratch, sizeof scratch);
   weft_query_parts(p->query, &arena, &parts);
-  bool alone = parts.verb && parts.verb->clause == WEFT_C_AGGREGATE;
-  if (alone) e = i ? NULL : parts.verb->items[0].expr;
-  else if (!parts.verb && i < parts.nselect) e = parts.select[i].expr;
-  int at = -1;
-  if (e && e->kind >= WEFT_E_SUM && e->kind <= WEFT_E_MAX && e->kids[0]->kind == WEFT_E_COLUMN)
-    at = weft_table_column(p->table, e->kids[0]->name);
-  if (at >= 0) *out = p->table->columns[at].type;
-  if (at >= 0 && e->kind == WEFT_E_AVG) out->scale = -1;
+  const struct weft_expr *e = shown_expr(&parts, i);
+  const struct weft_table_column *c =
+      e && is_aggregate(e) ? weft_parts_column(&parts, e->kids[0]) : NULL;
+  bool decimal = c && c->type.type == WEFT_DECIMAL;
+  if (decimal) *out = c->type;
+  if (decimal && e->kind == WEFT_E_AVG) out->scale = -1;
   weft_arena_release(&arena);
-  return at >= 0 && out->type == WEFT_DECIMAL;
+  return decimal;
 }

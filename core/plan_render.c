@@ -18,7 +18,7 @@ static bool fixed(const struct weft_expr *where, struct weft_slice name) {
 static bool by_key(const struct weft_parts *parts) {
   const struct weft_table *t = parts->table;
   uint32_t found = 0;
-  if (!parts->where) return false;
+  if (!parts->where || parts->njoins) return false;
   for (uint32_t i = 0; i < t->nkey; i++) found += fixed(parts->where, t->columns[t->key[i]].name);
   if (t->nkey && found == t->nkey) return true;
   for (uint32_t i = 0; i < t->ncolumns; i++)
@@ -87,7 +87,8 @@ int weft_plan_render(const struct weft_dialect *d, struct weft_query *q, struct 
   weft_arena_init(&arena, scratch, sizeof scratch);
   weft_buf_init(&text);
   weft_query_parts(p->query, &arena, &parts);
-  struct weft_renderer r = {.d = d, .out = &text, .arena = &arena, .parts = &parts, .err = err};
+  struct weft_renderer r = {.d = d, .out = &text, .arena = &arena, .err = err};
+  weft_render_enter(&r, &parts, weft_slice(NULL, 0));
   statement(&r);
   check_size(&r);
   if (!r.failed) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What can be refused before a database is asked. A clause is checked when it is added, so that the
    caller's own line is blamed, and the whole chain again before it is rendered, when the table is
-   known and every alias is there. */
+   known, every alias is there and every association was looked up. */
+#include "association.h"
 #include "query.h"
 
 static int shown(struct weft_slice s) { return s.n > 80 ? 80 : (int)s.n; }
@@ -9,7 +10,9 @@ static int shown(struct weft_slice s) { return s.n > 80 ? 80 : (int)s.n; }
 struct check {
   const struct weft_query *top; /* aliases are looked for from here down */
   const struct weft_query *c;
-  bool whole;                   /* nothing will be added any more */
+  const struct weft_table *table; /* whose columns are meant: the query's, inside SOME the association's */
+  bool inside;                    /* some SOME */
+  bool whole;                     /* nothing will be added any more */
   struct weft_error *err;
 };
 
@@ -20,12 +23,119 @@ static int check_name(struct weft_slice name, struct weft_error *err) {
   return 0;
 }
 
-static int check_column(const struct weft_query *c, struct weft_slice name,
-                        struct weft_error *err) {
+static int check_column(const struct weft_table *t, struct weft_slice name, struct weft_error *err) {
   if (check_name(name, err)) return -1;
-  if (!c->table->known || weft_table_column(c->table, name) >= 0) return 0;
-  return weft_table_unknown_column(c->table, name, err);
+  if (!t->known || weft_table_column(t, name) >= 0) return 0;
+  return weft_table_unknown_column(t, name, err);
 }
+
+/* ---- associations ---- */
+
+static const struct weft_query *nth_join(const struct weft_query *q, size_t n) {
+  for (; q; q = q->prev)
+    if (q->clause == WEFT_C_JOIN && n-- == 0) return q;
+  return NULL;
+}
+
+static const char *join_name(const void *ud, size_t i, size_t *len) {
+  struct weft_slice name = nth_join(ud, i)->name;
+  *len = name.n;
+  return name.p;
+}
+
+static const struct weft_query *find_join(const struct weft_query *q, struct weft_slice name) {
+  for (; q; q = q->prev)
+    if (q->clause == WEFT_C_JOIN && weft_slice_equal(q->name, name)) return q;
+  return NULL;
+}
+
+static int not_joined(const struct check *k, struct weft_slice name) {
+  size_t n = 0, len;
+  while (nth_join(k->top, n)) n++;
+  const char *near = k->inside ? NULL : weft_nearest(name.p, name.n, n, join_name, k->top, &len);
+  if (!near)
+    return weft_fail(k->err, WEFT_USAGE, "'%.*s' is not joined to %.*s", shown(name), name.p,
+                     shown(k->table->name), k->table->name.p);
+  return weft_fail(k->err, WEFT_USAGE, "'%.*s' is not joined to %.*s; did you mean '%.*s'?",
+                   shown(name), name.p, shown(k->table->name), k->table->name.p, (int)len, near);
+}
+
+static int check_joined(const struct check *k, const struct weft_expr *e) {
+  const struct weft_query *join = k->inside ? NULL : find_join(k->top, e->qualifier);
+  if (!join) return not_joined(k, e->qualifier);
+  if (!join->association) return check_name(e->name, k->err);
+  return check_column(join->association->to, e->name, k->err);
+}
+
+static int unknown_association(const struct check *k, struct weft_slice name) {
+  return weft_fail(k->err, WEFT_USAGE, "unknown association '%.*s' of %.*s", shown(name), name.p,
+                   shown(k->table->name), k->table->name.p);
+}
+
+static int elsewhere(const struct check *k, const struct weft_association *a, const char *hint) {
+  return weft_fail(k->err, WEFT_UNSUPPORTED,
+                   "'%.*s' of %.*s cannot be joined: the two tables live in different databases%s",
+                   shown(a->name), a->name.p, shown(k->table->name), k->table->name.p, hint);
+}
+
+static int check_expr(const struct check *k, const struct weft_expr *e);
+
+/* A condition that speaks of the association's rows. */
+static int check_of(const struct check *k, const struct weft_association *a, const struct weft_expr *e) {
+  struct check inner = *k;
+  inner.table = a->to;
+  inner.inside = true;
+  return check_expr(&inner, e);
+}
+
+static int check_join(const struct check *k) {
+  const struct weft_query *c = k->c;
+  if (!c->association) return k->whole ? unknown_association(k, c->name) : 0;
+  if (c->association->remote)
+    return elsewhere(k, c->association, "; include(...) and weft.some(...) work across them");
+  if (c->expr && check_of(k, c->association, c->expr)) return -1;
+  if (!c->non || !c->on[0].n || find_join(c->prev, c->on[0])) return 0;
+  return not_joined(&(struct check){.top = c->prev, .table = k->table, .err = k->err}, c->on[0]);
+}
+
+/* Before the last step it may wait to be looked up. */
+static int check_some(const struct check *k, const struct weft_expr *e) {
+  const struct weft_association *a = e->association;
+  if (!a) return k->whole ? unknown_association(k, e->name) : 0;
+  if (a->remote && k->whole) return elsewhere(k, a, "");
+  return check_of(k, a, e->kids[0]);
+}
+
+/* ---- sub-selects ---- */
+
+static uint32_t width(const struct weft_query *q) {
+  char scratch[1024];
+  struct weft_arena arena;
+  struct weft_parts p;
+  uint32_t n = 0;
+  weft_arena_init(&arena, scratch, sizeof scratch);
+  weft_query_parts(q, &arena, &p);
+  weft_arena_release(&arena);
+  if (p.nselect || p.ngroup) return p.nselect ? p.nselect : p.ngroup;
+  for (uint32_t i = 0; i < q->table->ncolumns; i++) n += !q->table->columns[i].lazy;
+  return n;
+}
+
+static int check_query(const struct check *k, const struct weft_query *q) {
+  if (weft_query_verb(q))
+    return weft_fail(k->err, WEFT_USAGE, "a query inside a condition selects rows");
+  return q->loose && !k->whole ? 0 : weft_query_check_all(q, k->err);
+}
+
+static int check_member(const struct check *k, const struct weft_expr *e) {
+  uint32_t have = e->kids[0]->kind == WEFT_E_TUPLE ? e->kids[0]->nkids : 1;
+  uint32_t want = width(e->kids[1]->query);
+  if (have == want || !want) return 0;
+  return weft_fail(k->err, WEFT_USAGE,
+                   "a query that selects %u columns is compared with %u: select as many", want, have);
+}
+
+/* ---- expressions ---- */
 
 static bool takes_alias(const struct weft_query *c) {
   return c->clause == WEFT_C_ORDER || c->clause == WEFT_C_HAVING || c->clause == WEFT_C_GROUP;
@@ -59,20 +169,27 @@ static int check_path(const struct weft_expr *e, struct weft_error *err) {
   return 0;
 }
 
+static int check_name_of(const struct check *k, const struct weft_expr *e) {
+  if (e->qualifier.n) return check_joined(k, e);
+  bool alias = e->name.n && !k->inside && takes_alias(k->c) && is_alias(k, e->name);
+  return alias ? check_name(e->name, k->err) : check_column(k->table, e->name, k->err);
+}
+
 static int check_expr(const struct check *k, const struct weft_expr *e) {
   struct weft_error *err = k->err;
   if (e->depth > WEFT_EXPR_DEPTH)
     return weft_fail(err, WEFT_USAGE, "a condition is nested deeper than %d", WEFT_EXPR_DEPTH);
-  if (e->kind == WEFT_E_COLUMN) {
-    if (e->name.n && takes_alias(k->c) && is_alias(k, e->name)) return check_name(e->name, err);
-    return check_column(k->c, e->name, err);
-  }
+  if (e->kind == WEFT_E_COLUMN) return check_name_of(k, e);
+  if (e->kind == WEFT_E_SOME) return check_some(k, e);
+  if (e->kind == WEFT_E_QUERY) return check_query(k, e->query);
   if (e->kind == WEFT_E_PATH && check_path(e, err)) return -1;
-  if (k->c->clause == WEFT_C_WHERE && e->kind >= WEFT_E_COUNT && e->kind <= WEFT_E_MAX)
+  if ((k->inside || k->c->clause == WEFT_C_WHERE) && e->kind >= WEFT_E_COUNT &&
+      e->kind <= WEFT_E_MAX)
     return weft_fail(err, WEFT_USAGE, "an aggregate in where; it belongs in having");
   for (uint32_t i = 0; i < e->nkids; i++)
     if (check_expr(k, e->kids[i])) return -1;
-  return 0;
+  bool member = e->kind == WEFT_E_IN || e->kind == WEFT_E_NOT_IN;
+  return member && e->kids[1]->kind == WEFT_E_QUERY ? check_member(k, e) : 0;
 }
 
 static int check_items(const struct check *k) {
@@ -88,7 +205,7 @@ static int check_items(const struct check *k) {
 
 static int check_assigned(const struct check *k, const struct weft_item *items, uint32_t n) {
   for (uint32_t i = 0; i < n; i++) {
-    if (check_column(k->c, items[i].name, k->err)) return -1;
+    if (check_column(k->table, items[i].name, k->err)) return -1;
     if (items[i].expr && check_expr(k, items[i].expr)) return -1;
     for (uint32_t j = 0; j < i; j++)
       if (weft_slice_equal(items[i].name, items[j].name))
@@ -124,7 +241,7 @@ static int check_insert(const struct check *k) {
   const struct weft_query *c = k->c;
   if (check_assigned(k, c->items, c->nitems)) return -1;
   for (uint32_t i = 0; i < c->non; i++)
-    if (check_column(c, c->on[i], k->err)) return -1;
+    if (check_column(k->table, c->on[i], k->err)) return -1;
   return check_assigned(k, c->updates, c->nupdates);
 }
 
@@ -151,21 +268,58 @@ static int check_select(const struct check *k) {
   return 0;
 }
 
+static const struct weft_query *below(const struct weft_query *c, enum weft_clause clause) {
+  while (c && c->clause != clause) c = c->prev;
+  return c;
+}
+
+static bool groups(const struct weft_query *c) {
+  return c->clause == WEFT_C_DISTINCT || c->clause == WEFT_C_GROUP || c->clause == WEFT_C_HAVING;
+}
+
+/* What cannot stand beside what was said before. */
+static int check_company(const struct check *k) {
+  const struct weft_query *c = k->c, *prev = c->prev;
+  if (!prev) return 0;
+  if (weft_query_verb(prev))
+    return weft_fail(k->err, WEFT_USAGE, "nothing can follow the end of a query");
+  bool parted = c->clause == WEFT_C_PER &&
+                (below(prev, WEFT_C_DISTINCT) || below(prev, WEFT_C_GROUP) ||
+                 below(prev, WEFT_C_HAVING));
+  if (parted || (groups(c) && below(prev, WEFT_C_PER)))
+    return weft_fail(k->err, WEFT_USAGE, "a limit for each part takes no distinct, group or having");
+  if (c->clause >= WEFT_C_INSERT && below(prev, WEFT_C_JOIN))
+    return weft_fail(k->err, WEFT_USAGE, c->clause <= WEFT_C_UPSERT
+                         ? "create takes no join"
+                         : "joined rows are not written: write through where(...) on the association");
+  return 0;
+}
+
+/* "Only the deleted ones" of a table that marks none would be all. */
+static int check_deleted(const struct check *k) {
+  struct weft_slice name = k->table->name;
+  if (k->c->number != WEFT_DELETED_ONLY || !k->table->known || k->table->soft >= 0) return 0;
+  return weft_fail(k->err, WEFT_USAGE, "only_deleted: the model of %.*s has no soft_delete",
+                   shown(name), name.p);
+}
+
 static int check_clause(const struct check *k) {
   const struct weft_query *c = k->c;
-  if (c->prev && weft_query_verb(c->prev))
-    return weft_fail(k->err, WEFT_USAGE, "nothing can follow the end of a query");
+  if (check_company(k)) return -1;
   switch (c->clause) {
     case WEFT_C_WHERE:
     case WEFT_C_HAVING: return check_expr(k, c->expr);
     case WEFT_C_SELECT: return check_select(k);
     case WEFT_C_ORDER:
+    case WEFT_C_PER:
     case WEFT_C_GROUP: return check_items(k);
     case WEFT_C_LIMIT:
     case WEFT_C_OFFSET:
       if (c->number >= 0) return 0;
       return weft_fail(k->err, WEFT_USAGE, "%s must be 0 or more",
                        c->clause == WEFT_C_LIMIT ? "limit" : "offset");
+    case WEFT_C_JOIN: return check_join(k);
+    case WEFT_C_DELETED: return check_deleted(k);
     case WEFT_C_LOCK: return check_lock(c->name, k->err);
     case WEFT_C_AGGREGATE: return check_aggregate(k);
     case WEFT_C_INSERT:
@@ -180,12 +334,12 @@ static int check_clause(const struct check *k) {
 /* The NOTEs above a verb are as harmless as those below. */
 int weft_query_check(const struct weft_query *q, struct weft_error *err) {
   if (q->clause == WEFT_C_NOTE) return 0;
-  struct check k = {.top = q, .c = q, .err = err};
+  struct check k = {.top = q, .c = q, .table = q->table, .err = err};
   return check_clause(&k);
 }
 
 int weft_query_check_all(const struct weft_query *q, struct weft_error *err) {
-  struct check k = {.top = q, .whole = true, .err = err};
+  struct check k = {.top = q, .table = q->table, .whole = true, .err = err};
   for (k.c = q; k.c; k.c = k.c->prev)
     if (k.c->clause != WEFT_C_NOTE && check_clause(&k)) return -1;
   return 0;

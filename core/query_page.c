@@ -50,7 +50,8 @@ static int after_value(struct page *p, const struct weft_expr *rest,
 }
 
 static bool nullable(const struct weft_table *table, const struct weft_expr *x) {
-  int i = x->kind == WEFT_E_COLUMN ? weft_table_column(table, x->name) : -1;
+  bool own = x->kind == WEFT_E_COLUMN && !x->qualifier.n;
+  int i = own ? weft_table_column(table, x->name) : -1;
   return i < 0 || table->columns[i].nullable;
 }
 

@@ -45,8 +45,7 @@ void weft_render_literal(struct weft_renderer *r, struct weft_slice s) {
   weft_render_lit(r, "'");
 }
 
-void weft_render_table(struct weft_renderer *r) {
-  const struct weft_table *t = r->parts->table;
+void weft_render_table(struct weft_renderer *r, const struct weft_table *t) {
   if (t->schema.n) {
     weft_render_name(r, t->schema);
     weft_render_lit(r, ".");
@@ -58,6 +57,22 @@ const struct weft_table_column *weft_render_column(const struct weft_renderer *r
                                                    struct weft_slice name) {
   int i = weft_table_column(r->parts->table, name);
   return i < 0 ? NULL : &r->parts->table->columns[i];
+}
+
+/* ---- columns ---- */
+
+void weft_render_reference(struct weft_renderer *r, const struct weft_expr *column, bool always) {
+  struct weft_slice table = r->qualify;
+  if (!table.n && always) table = r->parts->table->name;
+  if (column->qualifier.n) {
+    uint32_t i = weft_parts_join(r->parts, column->qualifier);
+    table = i < r->parts->njoins ? r->joined[i] : column->qualifier;
+  }
+  if (table.n) {
+    weft_render_name(r, table);
+    weft_render_lit(r, ".");
+  }
+  weft_render_name(r, column->name);
 }
 
 /* ---- parameters ---- */
@@ -100,14 +115,14 @@ struct weft_typed weft_render_type(const struct weft_renderer *r, const struct w
   struct weft_typed t = {NULL, NULL};
   switch (e->kind) {
     case WEFT_E_COLUMN:
-      t.column = weft_render_column(r, e->name);
+      t.column = weft_parts_column(r->parts, e);
       if (t.column) t.type = &t.column->type;
       break;
     case WEFT_E_COUNT:
     case WEFT_E_COUNT_DISTINCT: t.type = &r->d->count; break;
     case WEFT_E_MIN:
     case WEFT_E_MAX:
-      if (e->kids[0]->kind == WEFT_E_COLUMN) t.column = weft_render_column(r, e->kids[0]->name);
+      t.column = weft_parts_column(r->parts, e->kids[0]);
       if (t.column) t.type = &t.column->type;
       break;
     default: break;
@@ -119,7 +134,7 @@ struct weft_typed weft_render_type(const struct weft_renderer *r, const struct w
 
 const struct weft_expr *weft_render_resolve(const struct weft_renderer *r,
                                             const struct weft_expr *e) {
-  if (!r->aliases || e->kind != WEFT_E_COLUMN) return e;
+  if (!r->aliases || e->kind != WEFT_E_COLUMN || e->qualifier.n) return e;
   for (uint32_t i = 0; i < r->parts->nselect; i++)
     if (weft_slice_equal(r->parts->select[i].name, e->name)) return r->parts->select[i].expr;
   return e;
@@ -166,12 +181,12 @@ static void raw(struct weft_renderer *r, const struct weft_expr *e) {
     weft_render_fail(r, WEFT_USAGE, "weft.raw has %u marks and %u parameters", used, e->nkids);
 }
 
-static void column(struct weft_renderer *r, const struct weft_expr *e) {
-  if (r->qualify.n) {
-    weft_render_name(r, r->qualify);
-    weft_render_lit(r, ".");
+static void tuple(struct weft_renderer *r, const struct weft_expr *e) {
+  for (uint32_t i = 0; i < e->nkids; i++) {
+    weft_buf_str(r->out, i ? ", " : "(");
+    weft_render_operand(r, e->kids[i]);
   }
-  weft_render_name(r, e->name);
+  weft_render_lit(r, ")");
 }
 
 void weft_render_operand(struct weft_renderer *r, const struct weft_expr *e) {
@@ -179,11 +194,13 @@ void weft_render_operand(struct weft_renderer *r, const struct weft_expr *e) {
   e = weft_render_resolve(r, e);
   r->aliases = false; /* inside an alias' expression names are columns again */
   switch (e->kind) {
-    case WEFT_E_COLUMN: column(r, e); break;
+    case WEFT_E_COLUMN: weft_render_reference(r, e, false); break;
     case WEFT_E_PATH: r->d->path(r, e, WEFT_PATH_BARE); break;
     case WEFT_E_VALUE:
     case WEFT_E_LIST: weft_render_right(r, e, (struct weft_typed){NULL, NULL}); break;
     case WEFT_E_RAW: raw(r, e); break;
+    case WEFT_E_QUERY: weft_render_query(r, e->query); break;
+    case WEFT_E_TUPLE: tuple(r, e); break;
     case WEFT_E_COUNT:
     case WEFT_E_COUNT_DISTINCT:
     case WEFT_E_SUM:
@@ -248,8 +265,8 @@ struct weft_typed weft_render_left(struct weft_renderer *r, const struct weft_ex
     enum weft_path_as as = weft_render_path_as(r, right);
     r->d->path(r, x, as);
     if (as != WEFT_PATH_BARE) t.type = &r->d->path_types[as];
-  } else if (x->kind == WEFT_E_COLUMN && t.column && r->d->column && !r->qualify.n) {
-    t.type = r->d->column(r, t.column);
+  } else if (x->kind == WEFT_E_COLUMN && t.column && r->d->column) {
+    t.type = r->d->column(r, x, t.column);
   } else {
     weft_render_operand(r, x);
   }
@@ -280,9 +297,13 @@ static void member(struct weft_renderer *r, const struct weft_expr *e) {
     r->d->list(r, e);
     return;
   }
+  bool array = r->d->array_query && e->kind == WEFT_E_IN && e->kids[0]->kind != WEFT_E_TUPLE &&
+               e->kids[1]->kind == WEFT_E_QUERY;
   weft_render_operand(r, e->kids[0]);
-  weft_buf_str(r->out, e->kind == WEFT_E_IN ? " in " : " not in ");
+  if (array) weft_render_lit(r, " = any(array");
+  else weft_buf_str(r->out, e->kind == WEFT_E_IN ? " in " : " not in ");
   weft_render_operand(r, e->kids[1]);
+  if (array) weft_render_lit(r, ")");
 }
 
 /* Databases limit how deep a chain of operators nests: a long one is written as a balanced tree. */
@@ -338,6 +359,12 @@ void weft_render_condition(struct weft_renderer *r, const struct weft_expr *e) {
       weft_render_condition(r, e->kids[0]);
       weft_render_lit(r, ")");
       break;
+    case WEFT_E_UNTRUE:
+      weft_render_lit(r, "(");
+      weft_render_condition(r, e->kids[0]);
+      weft_render_lit(r, ") is not true");
+      break;
+    case WEFT_E_SOME: weft_render_some(r, e); break;
     default: weft_render_operand(r, e);
   }
 }

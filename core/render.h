@@ -16,7 +16,9 @@ struct weft_renderer {
   const struct weft_parts *parts;
   struct weft_slot *slots;
   uint32_t nslots, cap;
-  struct weft_slice qualify;       /* written before column names when not empty */
+  struct weft_slice qualify;       /* written before names of parts' own columns when not empty */
+  const struct weft_slice *joined; /* what parts->joins are called here */
+  uint32_t naliases;               /* of joined and inner tables: j1, j2 ... unique in the statement */
   bool aliases;                    /* a name may be an alias of the select list */
   uint32_t flags;                  /* WEFT_PLAN_RAW once raw text was written */
   bool failed;
@@ -27,11 +29,27 @@ struct weft_renderer {
 void weft_render_fail(struct weft_renderer *r, enum weft_kind kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A query inside: what is written between enter and leave speaks of parts, whose own table is called
+   qualify (empty: its name goes without saying). */
+struct weft_scope {
+  const struct weft_parts *parts;
+  struct weft_slice qualify;
+  const struct weft_slice *joined;
+  bool aliases;
+};
+struct weft_scope weft_render_enter(struct weft_renderer *r, const struct weft_parts *parts,
+                                    struct weft_slice qualify);
+void weft_render_leave(struct weft_renderer *r, struct weft_scope outer);
+/* A name that no other table of the statement has. */
+struct weft_slice weft_render_alias(struct weft_renderer *r);
+
 #define weft_render_lit(r, s) weft_buf_lit((r)->out, s)
 void weft_render_name(struct weft_renderer *r, struct weft_slice name);
 /* A string literal that is the same text whatever the session's settings. */
 void weft_render_literal(struct weft_renderer *r, struct weft_slice s);
-void weft_render_table(struct weft_renderer *r);
+void weft_render_table(struct weft_renderer *r, const struct weft_table *t);
+/* A column's name: the only place that knows when its table has to be said as well. always: say it. */
+void weft_render_reference(struct weft_renderer *r, const struct weft_expr *column, bool always);
 
 /* A placeholder. With numbered placeholders the same source in the same type and form is the same
    number; without, it is bound again. column: for messages, NULL: none. */
@@ -45,6 +63,7 @@ struct weft_typed {
   const struct weft_table_column *column; /* NULL: none */
 };
 struct weft_typed weft_render_type(const struct weft_renderer *r, const struct weft_expr *e);
+/* Of parts' own table; NULL: it is not known. */
 const struct weft_table_column *weft_render_column(const struct weft_renderer *r,
                                                    struct weft_slice name);
 
@@ -61,8 +80,21 @@ enum weft_path_as weft_render_path_as(struct weft_renderer *r, const struct weft
 const struct weft_expr *weft_render_resolve(const struct weft_renderer *r,
                                             const struct weft_expr *e);
 
+/* render_join.c */
+/* " from table join ..." */
+void weft_render_from(struct weft_renderer *r);
+void weft_render_some(struct weft_renderer *r, const struct weft_expr *e);
+void weft_render_query(struct weft_renderer *r, const struct weft_query *q);
+/* Whether each part of the rows is limited by itself, and the select that does it. */
+bool weft_render_is_parted(const struct weft_parts *p);
+void weft_render_parted(struct weft_renderer *r);
+
 /* render_select.c */
 void weft_render_select(struct weft_renderer *r);
+/* The selected columns, and their order. sub: an alias is not there to be named. */
+void weft_render_list(struct weft_renderer *r);
+void weft_render_order(struct weft_renderer *r, bool sub);
+void weft_render_where(struct weft_renderer *r);
 /* " where ... order by ... limit ..." of a select; order: whether it matters. */
 void weft_render_tail(struct weft_renderer *r, bool order);
 void weft_render_count(struct weft_renderer *r);

@@ -25,12 +25,14 @@ static void all_columns(struct weft_renderer *r) {
   for (uint32_t i = 0; i < t->ncolumns; i++) {
     if (t->columns[i].lazy) continue;
     if (written++) weft_render_lit(r, ", ");
-    weft_render_name(r, t->columns[i].name);
+    weft_render_reference(r, &(struct weft_expr){.name = t->columns[i].name}, false);
   }
-  if (!written) weft_render_lit(r, "*"); /* not known yet, or all of them lazy */
+  if (written) return; /* else not known yet, or all of them lazy */
+  if (r->qualify.n) weft_render_name(r, r->qualify);
+  weft_buf_str(r->out, r->qualify.n ? ".*" : "*");
 }
 
-static void list(struct weft_renderer *r) {
+void weft_render_list(struct weft_renderer *r) {
   const struct weft_parts *p = r->parts;
   if (p->nselect) items(r, p->select, p->nselect);
   else if (p->ngroup) items(r, p->group, p->ngroup);
@@ -43,8 +45,7 @@ static void group(struct weft_renderer *r) {
   for (uint32_t i = 0; i < p->ngroup; i++) {
     weft_buf_str(r->out, i ? ", " : " group by ");
     const struct weft_expr *e = p->group[i].expr;
-    bool column = e->kind == WEFT_E_COLUMN && weft_render_column(r, e->name);
-    r->aliases = !column;
+    r->aliases = !weft_parts_column(r->parts, e);
     weft_render_operand(r, e);
   }
   r->aliases = true;
@@ -55,21 +56,22 @@ static void group(struct weft_renderer *r) {
   r->aliases = false;
 }
 
-static bool is_alias(const struct weft_renderer *r, struct weft_slice name) {
+static bool is_alias(const struct weft_renderer *r, const struct weft_expr *e) {
+  if (e->kind != WEFT_E_COLUMN || e->qualifier.n) return false;
   for (uint32_t i = 0; i < r->parts->nselect; i++)
-    if (weft_slice_equal(r->parts->select[i].name, name)) return true;
+    if (weft_slice_equal(r->parts->select[i].name, e->name)) return true;
   return false;
 }
 
-static void order_by(struct weft_renderer *r, bool sub) {
+void weft_render_order(struct weft_renderer *r, bool sub) {
   const struct weft_parts *p = r->parts;
   for (uint32_t i = 0; i < p->norder; i++) {
     const struct weft_item *it = &p->order[i];
     weft_buf_str(r->out, i ? ", " : " order by ");
-    /* In a sub-select with a list of its own an alias is not there to be named. */
-    bool alias = it->expr->kind == WEFT_E_COLUMN && is_alias(r, it->expr->name);
+    bool alias = is_alias(r, it->expr);
     r->aliases = sub && alias;
-    weft_render_operand(r, it->expr);
+    if (alias && !sub) weft_render_name(r, it->expr->name);
+    else weft_render_operand(r, it->expr);
     r->aliases = false;
     if (it->flags & WEFT_ORDER_DESC) weft_render_lit(r, " desc");
     if (it->flags & WEFT_NULLS_FIRST) weft_render_lit(r, " nulls first");
@@ -91,29 +93,31 @@ static void limit(struct weft_renderer *r) {
   weft_render_param(r, p->offset_source, &r->d->count, NULL, WEFT_SLOT_VALUE);
 }
 
+void weft_render_where(struct weft_renderer *r) {
+  const struct weft_expr *where = r->parts->where;
+  if (!where || where->kind == WEFT_E_TRUE) return;
+  weft_render_lit(r, " where ");
+  weft_render_condition(r, where);
+}
+
 static void tail(struct weft_renderer *r, bool ordered, bool sub) {
-  const struct weft_parts *p = r->parts;
-  if (p->where && p->where->kind != WEFT_E_TRUE) {
-    weft_render_lit(r, " where ");
-    weft_render_condition(r, p->where);
-  }
+  weft_render_where(r);
   group(r);
-  if (ordered) order_by(r, sub);
+  if (ordered) weft_render_order(r, sub);
   limit(r);
 }
 
 void weft_render_tail(struct weft_renderer *r, bool order) { tail(r, order, true); }
 
-static void from(struct weft_renderer *r) {
-  weft_render_lit(r, " from ");
-  weft_render_table(r);
-}
-
 void weft_render_select(struct weft_renderer *r) {
   const struct weft_parts *p = r->parts;
+  if (weft_render_is_parted(p)) {
+    weft_render_parted(r);
+    return;
+  }
   weft_buf_str(r->out, p->distinct ? "select distinct " : "select ");
-  list(r);
-  from(r);
+  weft_render_list(r);
+  weft_render_from(r);
   tail(r, true, false);
   if (!p->lock.n || !r->d->row_locks) return;
   if (p->distinct || p->ngroup || p->having)
@@ -126,25 +130,36 @@ static bool limited(const struct weft_parts *p) { return p->limit >= 0 || p->off
 
 void weft_render_count(struct weft_renderer *r) {
   const struct weft_parts *p = r->parts;
+  if (weft_render_is_parted(p)) {
+    weft_render_lit(r, "select count(*) as \"count\" from (");
+    weft_render_parted(r);
+    weft_render_lit(r, ") as q");
+    return;
+  }
   if (!p->distinct && !p->ngroup && !p->having && !limited(p)) {
     weft_render_lit(r, "select count(*) as \"count\"");
-    from(r);
+    weft_render_from(r);
     tail(r, false, false);
     return;
   }
   weft_render_lit(r, "select count(*) as \"count\" from (select ");
   if (p->distinct) weft_render_lit(r, "distinct ");
-  if (p->distinct) list(r);
+  if (p->distinct) weft_render_list(r);
   else weft_render_lit(r, "1");
-  from(r);
+  weft_render_from(r);
   tail(r, false, true);
   weft_render_lit(r, ") as q");
 }
 
 void weft_render_exists(struct weft_renderer *r) {
-  weft_render_lit(r, "select exists(select 1");
-  from(r);
-  tail(r, false, true);
+  weft_render_lit(r, "select exists(");
+  if (weft_render_is_parted(r->parts)) {
+    weft_render_parted(r);
+  } else {
+    weft_render_lit(r, "select 1");
+    weft_render_from(r);
+    tail(r, false, true);
+  }
   weft_render_lit(r, ") as \"exists\"");
 }
 
@@ -156,20 +171,23 @@ static void outer_aggregate(struct weft_renderer *r, const struct weft_item *it,
   const struct weft_expr *x = it->expr->kids[0];
   if (x->kind != WEFT_E_STAR) x = weft_expr_column(a, name);
   outer.expr = weft_expr_unary(a, it->expr->kind, x);
+  struct weft_slice inner = r->qualify;
+  r->qualify = weft_slice(NULL, 0);
   item(r, &outer);
+  r->qualify = inner;
 }
 
 /* What the distinct rows call the aggregated operand. */
 static struct weft_slice distinct_name(struct weft_renderer *r, const struct weft_expr *x) {
   const struct weft_parts *p = r->parts;
   if (x->kind == WEFT_E_STAR) return weft_slice(NULL, 0);
-  if (x->kind == WEFT_E_COLUMN && !p->nselect) return x->name;
-  for (uint32_t i = 0; x->kind == WEFT_E_COLUMN && i < p->nselect; i++) {
+  bool column = x->kind == WEFT_E_COLUMN, own = column && !x->qualifier.n;
+  if (own && !p->nselect) return x->name;
+  for (uint32_t i = 0; column && i < p->nselect; i++) {
     const struct weft_item *it = &p->select[i];
-    struct weft_slice name = it->name.n ? it->name
-                             : it->expr->kind == WEFT_E_COLUMN ? it->expr->name
-                                                               : it->name;
-    if (weft_slice_equal(name, x->name)) return name;
+    bool alias = own && it->name.n;
+    if (alias ? weft_slice_equal(it->name, x->name) : weft_expr_same_shape(it->expr, x))
+      return weft_item_name(it);
   }
   weft_render_fail(r, WEFT_USAGE, "an aggregate of distinct rows takes a column that they select");
   return WEFT_LIT("?");
@@ -183,10 +201,12 @@ void weft_render_aggregate(struct weft_renderer *r) {
     weft_render_fail(r, WEFT_USAGE, "a grouped query selects its aggregates: select { n = ... }");
     return;
   }
+  if (weft_render_is_parted(p))
+    weft_render_fail(r, WEFT_UNSUPPORTED, "an aggregate of rows with a limit for each part");
   weft_render_lit(r, "select ");
   if (!p->distinct && !limited(p)) {
     item(r, it);
-    from(r);
+    weft_render_from(r);
     tail(r, false, false);
     return;
   }
@@ -194,12 +214,12 @@ void weft_render_aggregate(struct weft_renderer *r) {
   struct weft_slice name = p->distinct ? distinct_name(r, x) : WEFT_LIT("x");
   outer_aggregate(r, it, name);
   weft_buf_str(r->out, p->distinct ? " from (select distinct " : " from (select ");
-  if (p->distinct) list(r);
+  if (p->distinct) weft_render_list(r);
   else if (x->kind == WEFT_E_STAR) weft_render_lit(r, "1");
   else if (number) r->d->path(r, x, WEFT_PATH_NUMBER);
   else weft_render_operand(r, x);
   if (!p->distinct && x->kind != WEFT_E_STAR) weft_render_lit(r, " as \"x\"");
-  from(r);
+  weft_render_from(r);
   tail(r, true, true);
   weft_render_lit(r, ") as q");
 }

@@ -130,7 +130,7 @@ void weft_render_insert(struct weft_renderer *r) {
   refuse_clauses(r, upsert ? "upsert" : "create");
   if (!verb->nrows) weft_render_fail(r, WEFT_USAGE, "no row to create");
   weft_render_lit(r, "insert into ");
-  weft_render_table(r);
+  weft_render_table(r, r->parts->table);
   if (verb->nrows > 1 && r->d->rows) {
     columns(r, verb);
     r->d->rows(r, verb);
@@ -161,10 +161,10 @@ static void need_condition(struct weft_renderer *r, const char *word) {
 static void which(struct weft_renderer *r, const char *word) {
   const struct weft_parts *p = r->parts;
   const struct weft_table *t = p->table;
+  if (weft_render_is_parted(p))
+    weft_render_fail(r, WEFT_UNSUPPORTED, "%s with a limit for each part", word);
   if (p->limit < 0 && p->offset < 0) {
-    if (!p->where || p->where->kind == WEFT_E_TRUE) return;
-    weft_render_lit(r, " where ");
-    weft_render_condition(r, p->where);
+    weft_render_where(r);
     return;
   }
   if (!t->nkey) {
@@ -180,7 +180,7 @@ static void which(struct weft_renderer *r, const char *word) {
   weft_buf_str(r->out, t->nkey > 1 ? ") in (select " : " in (select ");
   name_list(r, key, t->nkey);
   weft_render_lit(r, " from ");
-  weft_render_table(r);
+  weft_render_table(r, r->parts->table);
   weft_render_tail(r, true);
   weft_render_lit(r, ")");
 }
@@ -189,7 +189,7 @@ void weft_render_update(struct weft_renderer *r) {
   const struct weft_query *verb = r->parts->verb;
   need_condition(r, "update");
   weft_render_lit(r, "update ");
-  weft_render_table(r);
+  weft_render_table(r, r->parts->table);
   for (uint32_t i = 0; i < verb->nitems; i++) {
     weft_buf_str(r->out, i ? ", " : " set ");
     assignment(r, &verb->items[i]);
@@ -201,6 +201,6 @@ void weft_render_update(struct weft_renderer *r) {
 void weft_render_delete(struct weft_renderer *r) {
   need_condition(r, "delete");
   weft_render_lit(r, "delete from ");
-  weft_render_table(r);
+  weft_render_table(r, r->parts->table);
   which(r, "delete");
 }

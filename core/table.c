@@ -14,6 +14,7 @@ static struct weft_table *table_new(struct weft_slice schema, struct weft_slice 
   struct weft_table *t = weft_zalloc(sizeof *t);
   weft_arena_init(&t->arena, NULL, 0);
   t->refs = 1;
+  t->soft = -1;
   t->id = next_id();
   t->name = weft_arena_slice(&t->arena, name);
   t->schema = schema.n ? weft_arena_slice(&t->arena, schema) : (struct weft_slice){"", 0};

@@ -38,6 +38,8 @@ struct weft_table {
   uint32_t ncolumns, nkey;
   struct weft_table_column *columns;
   uint32_t *key;                 /* column numbers of the primary key, in key order */
+  int32_t soft;                  /* the column in which a model notes when, or that, a row was deleted; -1:
+                                    none. Set before the table is published */
   bool known;                    /* false: only the name is known yet; columns is empty */
   struct weft_arena arena;
 };
@@ -50,6 +52,10 @@ struct weft_table *weft_table_unknown(struct weft_slice schema, struct weft_slic
 struct weft_table *weft_table_ref(struct weft_table *t);
 void weft_table_unref(struct weft_table *t);
 
+/* Does the soft column say whether a row was deleted (a boolean, not true: it was not), rather than when (NULL)? */
+static inline bool weft_table_flags_deleted(const struct weft_table *t) {
+  return t->soft >= 0 && t->columns[t->soft].type.type == WEFT_BOOL;
+}
 /* The column's number, or -1. Exact bytes. */
 int weft_table_column(const struct weft_table *t, struct weft_slice name);
 /* Fails with WEFT_USAGE: unknown column 'titel' of products; did you mean 'title'? */
