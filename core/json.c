@@ -111,58 +111,66 @@ void weft_json_value(struct weft_buf *out, struct weft_value v) {
   }
 }
 
-/* The text of a key, where it was written first: {"a": or ,"b": */
-struct key {
-  size_t at, n;
-};
-
-enum { KEYS = 64 }; /* columns whose keys are remembered */
-
-static void put_key(struct weft_buf *out, const struct weft_rows *rows, uint32_t c,
-                    struct key *key) {
+static void first_name(struct weft_buf *out, struct weft_slice name, bool first,
+                       struct weft_json_name *known) {
   size_t start = out->n;
-  weft_buf_char(out, c ? ',' : '{');
-  weft_json_string(out, rows->columns->v[c].name);
+  weft_buf_char(out, first ? '{' : ',');
+  weft_json_string(out, name);
   weft_buf_char(out, ':');
-  if (key) *key = (struct key){start, out->n - start};
+  if (known) *known = (struct weft_json_name){start, out->n - start};
 }
 
-/* keys are known from the first row on: the later ones copy from the text before them. */
-static void put_row(struct weft_buf *out, const struct weft_rows *rows, uint32_t i,
-                    struct key keys[KEYS], bool known) {
+static inline void known_name(struct weft_buf *out, const struct weft_json_name *known) {
+  char *at = weft_buf_room(out, known->n);
+  if (!at) return;
+  memcpy(at, out->p + known->at, known->n);
+  out->n += known->n;
+}
+
+void weft_json_name(struct weft_buf *out, struct weft_slice name, bool first,
+                    struct weft_json_name *known) {
+  if (known->n) known_name(out, known);
+  else first_name(out, name, first, known);
+}
+
+/* The first row makes all names known that there is room for; known[0] stands for them. */
+static inline void put_columns(struct weft_buf *out, const struct weft_rows *rows, uint32_t i,
+                               struct weft_json_name *known) {
   const struct weft_value *row = weft_rows_row(rows, i);
-  if (rows->ncols == 0) weft_buf_char(out, '{');
-  for (uint32_t c = 0; c < rows->ncols; c++) {
-    if (known && c < KEYS) {
-      char *at = weft_buf_room(out, keys[c].n);
-      if (!at) return;
-      memcpy(at, out->p + keys[c].at, keys[c].n);
-      out->n += keys[c].n;
-    } else {
-      put_key(out, rows, c, c < KEYS ? &keys[c] : NULL);
-    }
-    uint32_t as = rows->columns->v[c].as;
-    if (as == WEFT_AS_IS) {
+  uint32_t n = rows->ncols, room = known ? WEFT_JSON_NAMES : 0;
+  uint32_t copied = n && known && known->n ? room : 0;
+  if (n == 0) weft_buf_char(out, '{');
+  for (uint32_t c = 0; c < n; c++) {
+    const struct weft_column *column = &rows->columns->v[c];
+    if (c < copied) known_name(out, &known[c]);
+    else first_name(out, column->name, c == 0, c < room ? &known[c] : NULL);
+    if (column->as == WEFT_AS_IS) {
       weft_json_value(out, row[c]);
     } else {
       char scratch[WEFT_PRESENT_TEXT];
-      weft_json_value(out, weft_value_present(row[c], as, scratch));
+      weft_json_value(out, weft_value_present(row[c], column->as, scratch));
     }
   }
-  weft_buf_char(out, '}');
+}
+
+void weft_json_columns(struct weft_buf *out, const struct weft_rows *rows, uint32_t i,
+                       struct weft_json_name *known) {
+  put_columns(out, rows, i, known);
 }
 
 void weft_json_row(struct weft_buf *out, const struct weft_rows *rows, uint32_t i) {
-  struct key keys[KEYS];
-  put_row(out, rows, i, keys, false);
+  put_columns(out, rows, i, NULL);
+  weft_buf_char(out, '}');
 }
 
 void weft_json_rows(struct weft_buf *out, const struct weft_rows *rows) {
-  struct key keys[KEYS];
+  struct weft_json_name known[WEFT_JSON_NAMES];
+  known->n = 0;
   weft_buf_char(out, '[');
   for (uint32_t i = 0; i < rows->nrows; i++) {
     if (i) weft_buf_char(out, ',');
-    put_row(out, rows, i, keys, i > 0);
+    put_columns(out, rows, i, known);
+    weft_buf_char(out, '}');
   }
   weft_buf_char(out, ']');
 }

@@ -24,6 +24,7 @@ struct weft_columns {
   int refs; /* atomic */
   bool presented; /* their as was set, see weft_plan_present */
   uint32_t n;
+  struct weft_columns *first; /* what weft_rows_first made of them last; owned, atomic */
   struct weft_column v[];
 };
 
@@ -41,7 +42,7 @@ struct weft_rows {
   struct weft_value *cells;     /* nrows * ncols */
   int64_t affected;             /* rows that a write touched, -1 when the database did not say */
   int64_t last_id;              /* SQLite and MySQL; 0 */
-  struct weft_rows *parent;     /* of a view: owned; it holds the cells */
+  struct weft_rows **parents;   /* row sets that the cells point into: owned, NULL behind the last */
   struct weft_arena arena;
 };
 
@@ -54,6 +55,17 @@ void weft_rows_unref(struct weft_rows *r); /* NULL is fine */
 /* n of r's rows from first on, as a row set of its own that keeps r alive. */
 struct weft_rows *weft_rows_view(struct weft_rows *r, uint32_t first, uint32_t n);
 
+/* The rows of all n row sets (at least one; equal columns, which the first one's become) behind each
+   other, and the columns given by number (in that order, under columns) of r's rows. Both are row sets
+   of their own with their own cells, which keep alive what the cells point at; affected and last_id are
+   the first's. concat gives NULL when the row set would pass 2^31 cells. */
+struct weft_rows *weft_rows_concat(struct weft_rows *const *v, uint32_t n);
+struct weft_rows *weft_rows_project(struct weft_rows *r, struct weft_columns *columns,
+                                    const uint32_t *numbers);
+
+/* r with its first n columns only. All that was asked of the same columns share theirs. */
+struct weft_rows *weft_rows_first(struct weft_rows *r, uint32_t n);
+
 /* While building: a new row whose cells are all NULL; the pointer is good until the next add.
    NULL when the row set would pass 2^31 cells. */
 struct weft_value *weft_rows_add(struct weft_rows *r);
@@ -62,13 +74,14 @@ static inline const struct weft_value *weft_rows_row(const struct weft_rows *r, 
   return r->cells + (size_t)i * r->ncols;
 }
 
-/* Memory that r takes, without its columns; for caches. */
+/* Memory that r takes, without its columns; for caches. A view takes no more than its share of the
+   cells; what concat and project made takes all that it keeps alive as well. */
 size_t weft_rows_bytes(const struct weft_rows *r);
 
 /* How a model wants a column's values shown. */
 enum weft_as {
   WEFT_AS_IS,
-  WEFT_AS_STRING, /* decimals and integers as text */
+  WEFT_AS_STRING, /* decimals, integers and json as text */
   WEFT_AS_NUMBER, /* decimals as doubles */
   WEFT_AS_EPOCH,  /* times as seconds: an integer when whole, else a float; infinities stay text */
   WEFT_AS_US,     /* times as integer microseconds */
