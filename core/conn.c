@@ -153,6 +153,7 @@ void weft_conn_lost(struct weft_conn *c, const struct weft_error *err) {
   for (struct weft_list *at; (at = c->ops.next) != &c->ops;) {
     struct weft_op *op = WEFT_CONTAINER(at, struct weft_op, link);
     unlink_op(c, op);
+    op->flags |= WEFT_OP_LOST;
     weft_list_push(replayable(c, op) ? &replay : &failed, &op->link);
   }
   c->calls++;

@@ -135,7 +135,7 @@ static uint64_t options_hash(const struct weft_relation_options *o) {
   }
   for (uint32_t i = 0; i < o->nkey; i++) h = hash_slice(h, o->key[i]);
   for (uint32_t i = 0; i < o->nalternatives; i++) h = hash_slice(h, o->alternatives[i]);
-  return weft_hash_mix(h, o->decimals << 1 | o->zone_utc);
+  return weft_hash_mix(hash_slice(h, o->soft), o->decimals << 1 | o->zone_utc);
 }
 
 static bool options_equal(const struct weft_relation_options *a,
@@ -143,7 +143,7 @@ static bool options_equal(const struct weft_relation_options *a,
   if (!weft_slice_equal(a->schema, b->schema) || !weft_slice_equal(a->table, b->table) ||
       a->noverrides != b->noverrides || a->nkey != b->nkey ||
       a->nalternatives != b->nalternatives || a->decimals != b->decimals ||
-      a->zone_utc != b->zone_utc)
+      a->zone_utc != b->zone_utc || !weft_slice_equal(a->soft, b->soft))
     return false;
   for (uint32_t i = 0; i < a->noverrides; i++) {
     const struct weft_override *x = &a->overrides[i], *y = &b->overrides[i];
@@ -164,6 +164,7 @@ static void copy_options(struct weft_arena *a, const struct weft_relation_option
   *to = *from;
   to->schema = weft_arena_slice(a, from->schema);
   to->table = weft_arena_slice(a, from->table);
+  to->soft = weft_arena_slice(a, from->soft);
   for (uint32_t i = 0; i < from->noverrides; i++) {
     overrides[i] = from->overrides[i];
     overrides[i].name = weft_arena_slice(a, from->overrides[i].name);
@@ -197,7 +198,10 @@ struct weft_relation *weft_db_relation(struct weft_db *db, const struct weft_rel
 struct weft_table *weft_relation_table(struct weft_relation *r) { return r->table; }
 struct weft_db *weft_relation_db(struct weft_relation *r) { return r->db; }
 
+uint64_t weft_db_epoch(const struct weft_db *db) { return db->epoch; }
+
 void weft_db_forget_tables(struct weft_db *db) {
+  db->epoch++;
   weft_finders_clear(db);
   for (struct weft_list *at = db->relations.next; at != &db->relations; at = at->next)
     weft_relation_forget(WEFT_CONTAINER(at, struct weft_relation, link));
@@ -206,9 +210,8 @@ void weft_db_forget_tables(struct weft_db *db) {
 
 /* ---- queries ---- */
 
-/* The query on the newest version of its table, checked when it was built on another. Owned. */
-static int current(struct weft_relation *r, struct weft_query *q, struct weft_query **out,
-                   struct weft_error *err) {
+int weft_relation_current(struct weft_relation *r, struct weft_query *q, struct weft_query **out,
+                          struct weft_error *err) {
   if (q->table == r->table) {
     *out = weft_query_ref(q);
     return 0;
@@ -225,7 +228,7 @@ static int current(struct weft_relation *r, struct weft_query *q, struct weft_qu
 int weft_db_plan(struct weft_relation *r, struct weft_query *query, struct weft_plan **out,
                  struct weft_error *err) {
   struct weft_query *q;
-  if (current(r, query, &q, err)) return -1;
+  if (weft_relation_current(r, query, &q, err)) return -1;
   int status = weft_plans_get(&r->db->plans, q, out, err);
   weft_query_unref(q);
   return status;
@@ -239,7 +242,7 @@ int weft_query_step(struct weft_call *call, struct weft_error *err) {
     weft_schema_discover(call);
     return 0;
   }
-  if (current(r, call->query, &q, err)) return -1;
+  if (weft_relation_current(r, call->query, &q, err)) return -1;
   weft_query_unref(call->query);
   call->query = q;
   if (weft_plans_get(&r->db->plans, q, &plan, err)) return -1;

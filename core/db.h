@@ -85,6 +85,7 @@ struct weft_relation_options {
   uint32_t nalternatives;
   uint32_t decimals;                /* enum weft_as of decimals that no override speaks of */
   bool zone_utc;                    /* timestamps without zone are UTC */
+  struct weft_slice soft;           /* the column that says when a row was deleted; empty: none */
 };
 /* Cached by its options (equal options give the same relation). Owned by db, good as long as db. */
 struct weft_relation *weft_db_relation(struct weft_db *db, const struct weft_relation_options *o);
@@ -93,6 +94,8 @@ struct weft_table *weft_relation_table(struct weft_relation *r);
 struct weft_db *weft_relation_db(struct weft_relation *r);
 /* Everything that was learned of tables is dropped and learned again when needed (after DDL). */
 void weft_db_forget_tables(struct weft_db *db);
+/* Grows with each of these: what was learned at an older epoch may be wrong. */
+uint64_t weft_db_epoch(const struct weft_db *db);
 
 /* ---- calls ---- */
 enum { WEFT_CALL_MEMORY = 384 };
@@ -167,6 +170,7 @@ enum weft_isolation {
 struct weft_tx_options {
   enum weft_isolation isolation;
   bool read_only;
+  bool quiet;   /* its frame is Weft's own affair: no event tells of BEGIN */
   bool session; /* not a transaction: a lent connection; control statements allowed */
 };
 /* No I/O: the connection is leased and BEGIN sent together with the first statement. */

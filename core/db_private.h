@@ -53,6 +53,7 @@ struct weft_db {
   struct weft_list relations;
   struct weft_map finders;        /* base shape and relation -> struct weft_finder */
   uint64_t batches, batched;
+  uint64_t epoch;                 /* of the schema, see weft_db_epoch */
 };
 
 struct weft_relation {
@@ -133,6 +134,9 @@ struct weft_db *weft_db_new(struct weft_context *c, struct weft_slice name,
                             struct weft_settings *settings, const struct weft_db_options *o);
 /* What kept the database busy has ended; closes it for good when it is to be closed. */
 void weft_db_rest(struct weft_db *db);
+/* The query on the newest version of the relation's table, checked when it was built on another. Owned. */
+int weft_relation_current(struct weft_relation *r, struct weft_query *q, struct weft_query **out,
+                          struct weft_error *err);
 int weft_query_step(struct weft_call *call, struct weft_error *err);
 
 /* ---- tx.c ---- */

@@ -40,6 +40,8 @@ struct weft_dialect {
   bool dollar_quotes, escape_strings, backslash_strings, nested_comments;
   bool named_parameters; /* ?1 :name @name $name are passed as they are (SQLite) */
   bool returning, nulls_order, row_values;
+  bool array_query;      /* x in (select ...) is better said as = any(array(select ...)): evaluated once, the keys
+                            are then looked up as a list's are */
   bool row_locks;        /* select ... for update; without, a lock clause says nothing */
   bool nulls_large;      /* NULL sorts as the largest value (PostgreSQL), else as the smallest */
   bool repeats_inserts;  /* many rows are one prepared insert run many times (WEFT_PLAN_REPEAT) */
@@ -53,9 +55,9 @@ struct weft_dialect {
   void (*list)(struct weft_renderer *r, const struct weft_expr *e);  /* x IN (one list parameter) */
   void (*path)(struct weft_renderer *r, const struct weft_expr *e, enum weft_path_as as);
   void (*match)(struct weft_renderer *r, const struct weft_expr *e); /* LIKE .. CONTAINS */
-  /* A column beside a comparison, and the type that parameters take there. NULL: the column's name
-     and its own type. */
-  const struct weft_column_type *(*column)(struct weft_renderer *r,
+  /* A column (e, c) beside a comparison, and the type that parameters take there. NULL: the column's
+     name and its own type. */
+  const struct weft_column_type *(*column)(struct weft_renderer *r, const struct weft_expr *e,
                                            const struct weft_table_column *c);
   void (*rows)(struct weft_renderer *r, const struct weft_query *verb); /* source of many inserted
                                       rows, NULL where inserts are repeated */
@@ -71,6 +73,14 @@ struct weft_dialect {
   const char *catalog;
   /* Names of the tables and views of a schema ('' the search path), for "did you mean". */
   const char *tables;
+  /* Tables that have foreign keys or are pointed at by some, one row each; no parameters. Two schemas are
+     spelled '' where the search path finds the table. The lists are JSON, in the database's order:
+       1 schema   2 table     3 columns [[name, not null]..]   4 primary [name..], [] without one
+       5 uniques [[name..]..], the primary key may be among them; none that is partial or an expression
+       6 keys [[number, name or null, column, schema, table, column there or null]..], a row per pair of
+         columns, pairs of one number together
+     No key of a partition or to a missing table. */
+  const char *keys;
   /* What a row of catalog says about the column's type, and about its collation (result column 10;
      name: the column's). Never fail: WEFT_ANY and WEFT_COLLATE_UNKNOWN are always true. */
   void (*column_type)(const struct weft_catalog_type *t, struct weft_column_type *out);

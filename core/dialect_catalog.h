@@ -6,7 +6,7 @@
 
 #include "dialect.h"
 
-extern const char weft_postgres_catalog[];
+extern const char weft_postgres_catalog[], weft_postgres_keys[];
 void weft_postgres_column_type(const struct weft_catalog_type *t, struct weft_column_type *out);
 enum weft_collation weft_postgres_collation(struct weft_slice told, struct weft_slice name);
 /* The type's name without length or precision, for a cast that changes no value: "integer", "varchar".
@@ -14,7 +14,7 @@ enum weft_collation weft_postgres_collation(struct weft_slice told, struct weft_
 bool weft_postgres_type_name(struct weft_buf *out, const struct weft_column_type *type,
                              struct weft_slice declared);
 
-extern const char weft_sqlite_catalog[];
+extern const char weft_sqlite_catalog[], weft_sqlite_keys[];
 void weft_sqlite_column_type(const struct weft_catalog_type *t, struct weft_column_type *out);
 enum weft_collation weft_sqlite_collation(struct weft_slice told, struct weft_slice name);
 

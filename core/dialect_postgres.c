@@ -12,7 +12,7 @@ enum { BYTEA = 17, NAME = 19, TEXT = 25, JSON = 114, VARCHAR = 1043, JSONB = 380
 /* ---- json paths ---- */
 
 static void steps(struct weft_renderer *r, const struct weft_expr *e) {
-  const struct weft_table_column *c = weft_render_column(r, e->kids[0]->name);
+  const struct weft_table_column *c = weft_parts_column(r->parts, e->kids[0]);
   weft_render_operand(r, e->kids[0]);
   if (!c || c->type.oid != JSONB) weft_render_lit(r, "::jsonb");
   for (uint32_t i = 0; i < e->npath; i++) {
@@ -53,9 +53,9 @@ static void path(struct weft_renderer *r, const struct weft_expr *e, enum weft_p
 static const struct weft_column_type jsonb_type = {.type = WEFT_JSON, .oid = JSONB, UNSIZED};
 
 /* json has no operators of its own. */
-static const struct weft_column_type *column(struct weft_renderer *r,
+static const struct weft_column_type *column(struct weft_renderer *r, const struct weft_expr *e,
                                              const struct weft_table_column *c) {
-  weft_render_name(r, c->name);
+  weft_render_reference(r, e, false);
   if (c->type.oid != JSON) return &c->type;
   weft_render_lit(r, "::jsonb");
   return &jsonb_type;
@@ -96,14 +96,9 @@ static bool is_citext(const struct weft_table_column *c) {
   return d.n >= word.n && !memcmp(d.p + d.n - word.n, word.p, word.n);
 }
 
-static const struct weft_table_column *column_of(struct weft_renderer *r,
-                                                 const struct weft_expr *x) {
-  return x->kind == WEFT_E_COLUMN ? weft_render_column(r, x->name) : NULL;
-}
-
 /* The left side of a text operator. exact: its bytes count, whatever its collation says. */
 static void text(struct weft_renderer *r, const struct weft_expr *x, bool exact) {
-  const struct weft_table_column *c = column_of(r, x);
+  const struct weft_table_column *c = weft_parts_column(r->parts, x);
   if (x->kind == WEFT_E_PATH) {
     path(r, x, WEFT_PATH_TEXT);
     return;
@@ -153,7 +148,7 @@ static void bytes(struct weft_renderer *r, const struct weft_expr *e, struct wef
 
 static void match(struct weft_renderer *r, const struct weft_expr *e) {
   const struct weft_expr *x = weft_render_resolve(r, e->kids[0]), *v = e->kids[1];
-  const struct weft_table_column *c = column_of(r, x);
+  const struct weft_table_column *c = weft_parts_column(r->parts, x);
   struct weft_typed t = {&r->d->text, c};
   bool exact = e->kind != WEFT_E_LIKE && e->kind != WEFT_E_ILIKE;
   if (c && c->type.oid == BYTEA) {
@@ -253,6 +248,7 @@ const struct weft_dialect weft_dialect_postgres = {
     .returning = true,
     .nulls_order = true,
     .row_values = true,
+    .array_query = true,
     .row_locks = true,
     .nulls_large = true,
     .max_params = 65535,
@@ -277,6 +273,7 @@ const struct weft_dialect weft_dialect_postgres = {
               "where c.relkind in ('r', 'p', 'v', 'm', 'f') and case when $1::text = '' "
               "then pg_catalog.pg_table_is_visible(c.oid) and n.nspname <> 'pg_catalog' "
               "else n.nspname = $1::text end",
+    .keys = weft_postgres_keys,
     .column_type = weft_postgres_column_type,
     .collation = weft_postgres_collation,
     .semantics = &weft_semantics_postgres,

@@ -55,6 +55,45 @@ const char weft_postgres_catalog[] =
     " where (select c.relkind from pg_catalog.pg_class c where c.oid = " RELATION ")"
     " in ('r', 'p', 'v', 'm', 'f') order by a.attnum";
 
+/* Names of the columns whose numbers are in a list, in its order. */
+#define NAMES(relation, numbers, last)                                                             \
+  "(select pg_catalog.json_agg(a.attname order by k.place)"                                        \
+  " from pg_catalog.unnest(" numbers ") with ordinality as k(number, place)"                       \
+  " join pg_catalog.pg_attribute a on a.attrelid = " relation " and a.attnum = k.number"           \
+  " where k.place <= " last ")"
+#define SHOWN "case when pg_catalog.pg_table_is_visible(t.oid) then '' else n.nspname::text end"
+#define INDEX_NAMES NAMES("i.indrelid", "i.indkey::int2[]", "i.indnkeyatts")
+
+/* A key of a partitioned table has copies for every partition: they have a parent. */
+const char weft_postgres_keys[] =
+    "with f as materialized (select c.*, " SHOWN " as schema, t.relname::text as name"
+    " from pg_catalog.pg_constraint c join pg_catalog.pg_class s on s.oid = c.conrelid"
+    " join pg_catalog.pg_class t on t.oid = c.confrelid"
+    " join pg_catalog.pg_namespace n on n.oid = t.relnamespace"
+    " where c.contype = 'f' and c.conparentid = 0 and not s.relispartition"
+    " and not pg_catalog.pg_is_other_temp_schema(s.relnamespace)),"
+    " r as materialized (select t.oid, " SHOWN " as schema, t.relname::text as name"
+    " from pg_catalog.pg_class t join pg_catalog.pg_namespace n on n.oid = t.relnamespace"
+    " where t.oid in (select conrelid from f union select confrelid from f)),"
+    " k as materialized (select f.conrelid, pg_catalog.json_agg(pg_catalog.json_build_array("
+    "f.oid::int8, f.conname, a.attname, f.schema, f.name, b.attname) order by f.oid, p.place) as list"
+    " from f cross join lateral rows from (pg_catalog.unnest(f.conkey), pg_catalog.unnest(f.confkey))"
+    " with ordinality as p(here, there, place)"
+    " join pg_catalog.pg_attribute a on a.attrelid = f.conrelid and a.attnum = p.here"
+    " join pg_catalog.pg_attribute b on b.attrelid = f.confrelid and b.attnum = p.there"
+    " group by f.conrelid)"
+    " select r.schema, r.name,"
+    " (select pg_catalog.json_agg(pg_catalog.json_build_array(a.attname,"
+    " a.attnotnull or t.typnotnull) order by a.attnum)::text from pg_catalog.pg_attribute a"
+    " join pg_catalog.pg_type t on t.oid = a.atttypid"
+    " where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped) as columns,"
+    " coalesce((select " INDEX_NAMES "::text from pg_catalog.pg_index i"
+    " where i.indrelid = r.oid and i.indisprimary), '[]') as \"primary\","
+    " coalesce((select pg_catalog.json_agg(" INDEX_NAMES ")::text from pg_catalog.pg_index i"
+    " where i.indrelid = r.oid and i.indisunique and i.indisvalid and not i.indisexclusion"
+    " and i.indpred is null and i.indexprs is null), '[]') as uniques,"
+    " coalesce(k.list::text, '[]') as keys from r left join k on k.conrelid = r.oid";
+
 static const struct named {
   uint32_t oid;
   uint8_t type, size;

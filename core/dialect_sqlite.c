@@ -62,9 +62,7 @@ static void stepwise_path(struct weft_renderer *r, const struct weft_expr *e, co
     weft_buf_fmt(r->out, "(select case when weft_%u.type%s then weft_%u.value end", n, test, n);
   else weft_buf_fmt(r->out, "(select weft_%u.value", n);
   weft_render_lit(r, " from json_each(");
-  weft_render_name(r, r->parts->table->name);
-  weft_render_lit(r, ".");
-  weft_render_name(r, e->kids[0]->name);
+  weft_render_reference(r, e->kids[0], true);
   weft_render_lit(r, ") as weft_1");
   for (uint32_t i = 1; i < n; i++)
     weft_buf_fmt(r->out,
@@ -223,6 +221,7 @@ const struct weft_dialect weft_dialect_sqlite = {
     .tables = "select name from pragma_table_list"
               " where schema = case ?1 when '' then 'main' else ?1 end"
               " and substr(name, 1, 7) <> 'sqlite_'",
+    .keys = weft_sqlite_keys,
     .column_type = weft_sqlite_column_type,
     .collation = weft_sqlite_collation,
     .semantics = &weft_semantics_sqlite,

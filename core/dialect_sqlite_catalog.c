@@ -30,6 +30,34 @@ const char weft_sqlite_catalog[] =
     " when s.sql like '%collate%' then s.sql else 'binary' end as collation,"
     " -1 as typmod, '' as kind from c, s order by cid";
 
+/* A key that names no columns of the other table means its primary key. Where no index of its own
+   serves the primary key it is the rowid, which is never NULL. */
+const char weft_sqlite_keys[] =
+    "with t as materialized (select 'temp' as own, '' as schema, name from sqlite_temp_schema"
+    " where type = 'table' union all select 'main', case when exists(select 1 from"
+    " sqlite_temp_schema h where h.name = s.name collate nocase and h.type in ('table', 'view'))"
+    " then 'main' else '' end, name from sqlite_schema s where type = 'table'),"
+    " f as materialized (select t.own, t.name, p.schema, p.name as target, k.id, k.seq,"
+    " k.\"from\" as here, k.\"to\" as there"
+    " from t cross join pragma_foreign_key_list(t.name, t.own) k" /* cross: in this order */
+    " cross join t p on p.own = t.own and p.name = k.\"table\" collate nocase),"
+    " k as materialized (select own, name, json_group_array(json_array(id, null, here, schema,"
+    " target, (select x.name from pragma_table_xinfo(target, own) x where"
+    " case when there is null then x.pk = seq + 1 else x.name = there collate nocase end))) as list"
+    " from (select * from f order by own, name, id, seq) group by own, name)"
+    " select t.schema, t.name as \"table\","
+    " (select json_group_array(json_array(c.name, c.\"notnull\" or (c.pk and not exists("
+    "select 1 from pragma_index_list(t.name, t.own) where origin = 'pk'))))"
+    " from pragma_table_xinfo(t.name, t.own) c where c.hidden <> 1) as columns,"
+    " (select json_group_array(name) from (select c.name from pragma_table_xinfo(t.name, t.own) c"
+    " where c.pk order by c.pk)) as \"primary\","
+    " (select json_group_array(json((select json_group_array(x.name)"
+    " from pragma_index_info(i.name, t.own) x))) from pragma_index_list(t.name, t.own) i"
+    " where i.\"unique\" and not i.partial and not exists(select 1"
+    " from pragma_index_info(i.name, t.own) x where x.name is null)) as uniques,"
+    " coalesce(k.list, '[]') as keys from t left join k on k.own = t.own and k.name = t.name"
+    " where (t.own, t.name) in (select own, name from f union select own, target from f)";
+
 /* ---- types: by the words of the declaration, in SQLite's own order ---- */
 
 static bool mentions(struct weft_slice declared, const char *word) {

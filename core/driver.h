@@ -27,6 +27,8 @@ enum weft_op_flags {
   WEFT_OP_REPLAYED = 4,  /* was lost once already */
   WEFT_OP_IN_TX = 8,     /* part of a transaction: its loss is known to be a rollback, except of COMMIT */
   WEFT_OP_WRITER = 16,   /* the pool's: it holds the place of the file's writer */
+  WEFT_OP_CHAINED = 64,  /* it fails with the operation behind it, which is there already */
+  WEFT_OP_LOST = 128,    /* its connection was lost; it is about to fail or to be replayed */
   WEFT_OP_READ_ONLY = 32 /* in a transaction that promised not to write; databases that know such
                             transactions see to it themselves */
 };

@@ -267,6 +267,8 @@ void weft_pool_abort(struct weft_op *op, enum weft_kind why) {
   if (why == WEFT_TIMEOUT) p->stats.timeouts++;
   if (op->conn) {
     abort_running(op, why);
+  } else if (op->flags & WEFT_OP_LOST) {
+    if (!op->why) op->why = why;
   } else {
     wait_leave_op(op);
     if (why == WEFT_TIMEOUT)

@@ -345,7 +345,7 @@ void place_run_close(struct weft_hook *hook) {
 }
 
 static void replay(struct weft_pool *p, struct weft_op *op, const struct weft_error *err) {
-  op->flags = (op->flags & ~(uint32_t)WEFT_OP_SHARED) | WEFT_OP_REPLAYED;
+  op->flags = (op->flags & ~(uint32_t)(WEFT_OP_SHARED | WEFT_OP_LOST)) | WEFT_OP_REPLAYED;
   op->pool = p;
   if (op->why || p->closing) {
     struct weft_error why = *err;

@@ -117,6 +117,13 @@ static int apply_model(const struct weft_relation *r, struct weft_table_column *
   return 0;
 }
 
+/* The column that the model marks deleted rows in; -1: none. */
+static int soft_column(const struct weft_relation *r, const struct weft_table_column *c, uint32_t n,
+                       int *out, struct weft_error *err) {
+  *out = r->o.soft.n ? model_column(r, c, n, r->o.soft, "soft_delete", err) : -1;
+  return r->o.soft.n && *out < 0 ? -1 : 0;
+}
+
 static bool same_column(const struct weft_table_column *a, const struct weft_table_column *b) {
   const struct weft_column_type *x = &a->type, *y = &b->type;
   return weft_slice_equal(a->name, b->name) && weft_slice_equal(a->declared, b->declared) &&
@@ -164,8 +171,13 @@ static int learn(const struct weft_call *call, const struct weft_rows *rows,
   struct weft_table_column *c = weft_alloc(rows->nrows * sizeof *c);
   for (uint32_t i = 0; i < rows->nrows; i++)
     read_column(r->db->dialect, weft_rows_row(rows, i), &c[i]);
-  int status = apply_model(r, c, rows->nrows, err);
-  if (status == 0) publish(r, weft_table_new(r->o.schema, asked_for(call), c, rows->nrows));
+  int soft, status = apply_model(r, c, rows->nrows, err);
+  if (status == 0) status = soft_column(r, c, rows->nrows, &soft, err);
+  if (status == 0) {
+    struct weft_table *t = weft_table_new(r->o.schema, asked_for(call), c, rows->nrows);
+    t->soft = soft;
+    publish(r, t);
+  }
   free(c);
   return status;
 }

@@ -71,8 +71,8 @@ const char *tx_word(const struct weft_tx *tx) {
 }
 
 static bool is_loss(enum weft_kind kind) {
-  return kind == WEFT_DISCONNECT || kind == WEFT_CONNECT || kind == WEFT_AUTH ||
-         kind == WEFT_CLOSED || kind == WEFT_POOL_TIMEOUT;
+  return kind == WEFT_DISCONNECT || kind == WEFT_CONNECT || kind == WEFT_CLOSED ||
+         kind == WEFT_POOL_TIMEOUT;
 }
 
 void tx_doom(struct weft_tx *tx, const struct weft_error *err) {
@@ -227,7 +227,7 @@ void tx_send_control(struct weft_tx *tx, struct control *c, struct weft_plan *pl
   c->tx = weft_tx_ref(tx);
   if (c->of) c->of->refs++;
   c->sent = true;
-  c->started = weft_context_stamp(tx->db->context);
+  c->started = tx->options.quiet ? 0 : weft_context_stamp(tx->db->context);
   tx->unanswered++;
   weft_lease_submit(&tx->lease, &c->op, flush);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending. An operation that is alone and needs no Parse goes out in plain mode; otherwise the
    connection is in pipeline mode, where a sync point ends what fails together.
-   - BEGIN shares the one of the operation behind it: they travel, and fail, together.
+   - BEGIN, and what is chained, shares the one of the operation behind it: they travel, and fail, together.
    - Short reads that share the connection form groups. To the server a group is one transaction and
    one answer, which halves its work and the system calls on both sides. When one of them fails,
    those behind it were not run, and run again, each with a sync point of its own: it fails alone.
@@ -214,9 +214,9 @@ static bool may_group(const struct weft_op *op) {
 }
 
 /* Does the next operation go into the group that op ended? */
-static bool group_goes_on(struct weft_pg_conn *c, bool begin, bool grouped) {
+static bool group_goes_on(struct weft_pg_conn *c, bool chained, bool grouped) {
   if (!c->ready) return false;
-  if (begin) return true;
+  if (chained) return true;
   if (!grouped || c->group_n >= (c->pooled ? POOLED_GROUP : GROUP)) return false;
   if (c->group_ns >= (c->pooled ? POOLED_NS + c->base.rtt : GROUP_NS)) return false;
   if (c->solo) return c->solo--, false;
@@ -257,12 +257,12 @@ static bool send_next(struct weft_pg_conn *c) {
   c->first_held = op->link.next;
   c->held--;
   c->ready--;
-  bool begin = is_begin(p), grouped = may_group(op);
+  bool chained = is_begin(p) || op->flags & WEFT_OP_CHAINED, grouped = may_group(op);
   if (!c->open_group) c->group_ns = c->group_n = 0;
   c->group_n++;
   c->group_ns += p->estimate_ns ? p->estimate_ns : UNMEASURED_NS;
   launch(c, new_flight(c, WEFT_PG_OPERATION), op);
-  if (c->open_group && !group_goes_on(c, begin, grouped)) sync_point(c);
+  if (c->open_group && !group_goes_on(c, chained, grouped)) sync_point(c);
   return true;
 }
 
