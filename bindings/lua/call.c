@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls of the core as Lua functions see them: taken from a list of spare ones, started, awaited, given
-   back. A call that ended at once never yields; but a task that got many such answers in a row lets the
-   others run. */
+   back. */
 #include "weft_lua.h"
 
 #include <stdlib.h>
 
-enum { SPARE_CALLS = 256, INLINE_RUN = 128 };
+enum { SPARE_CALLS = 256 };
 
 static void finished(struct weft_call *call) {
   struct lua_call *c = call->ud;
@@ -71,14 +70,6 @@ static int await_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 int weft_lua_await(lua_State *L, struct lua_call *c, lua_KFunction k) {
-  struct task *t = c->w->task;
   c->k = k;
-  if (c->wait.done && t && ++t->inlined > INLINE_RUN && !t->cancelled) {
-    c->wait.task = t; /* nothing is waited for: the others have their turn */
-    t->waiting = NULL;
-    c->w->suspending = true;
-    weft_loop_defer(c->w->loop, &t->item);
-    return lua_yieldk(L, 0, (lua_KContext)c, await_k);
-  }
   return weft_lua_wait(L, c->w, &c->wait, (lua_KContext)c, await_k);
 }

@@ -109,13 +109,16 @@ static int l_row_changes(lua_State *L) {
   return 2;
 }
 
-static int l_row_become(lua_State *L) { /* core.row_become(row, stored): row takes stored's columns */
+/* core.row_become(row, stored, included): row takes stored's columns; included: what came with it still belongs
+   to it. */
+static int l_row_become(lua_State *L) {
   struct weft_lua *w = weft_lua_self(L);
   struct weft_rows *rows;
   uint32_t i;
-  lua_settop(L, 2);
+  lua_settop(L, 3);
   if (!lua_istable(L, 1) || !weft_lua_row(L, w, 2, &rows, &i))
     return weft_lua_usage(L, w, "a row is expected");
+  weft_lua_keep_look(L, w, 1, 2, lua_toboolean(L, 3));
   for (uint32_t j = 0; j < rows->ncols; j++) {
     struct weft_slice name = rows->columns->v[j].name;
     lua_pushlstring(L, name.p, name.n);

@@ -3,6 +3,7 @@
    weft_query_check; here only the shape of the Lua values decides. A string is never SQL. */
 #include "weft_lua.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 struct builder {
@@ -19,35 +20,43 @@ static int entry(struct builder *b, int idx, const struct weft_expr **out);
 
 /* ---- operands ---- */
 
-/* "attrs.color": the first segment a column of the table, the rest a path into its json. */
-static const struct weft_expr *dotted(struct weft_arena *arena, struct weft_slice name,
-                                      const char *dot) {
-  struct weft_value steps[32];
+static bool is_word(struct weft_slice s) {
+  for (size_t i = 0; i < s.n; i++)
+    if (!isalnum((unsigned char)s.p[i]) && s.p[i] != '_' && !(s.p[i] & 0x80)) return false;
+  return s.n > 0;
+}
+
+/* "attrs.color": the first segment a column of the table, the rest a path into its json. Where it may be no
+   column the path is open: that of an association (query_bind.h). */
+static int dotted(struct weft_arena *arena, const struct weft_table *table, struct weft_slice name,
+                  const char *dot, const struct weft_expr **out, struct weft_error *err) {
+  enum { STEPS = 32 };
+  struct weft_value steps[STEPS];
   uint32_t n = 0;
   const char *end = name.p + name.n, *first = dot;
-  while (dot < end && n < 32) {
+  while (dot < end) {
+    if (n == STEPS)
+      return weft_fail(err, WEFT_USAGE, "a dotted name has at most %d parts, '%.20s...' has more", STEPS + 1, name.p);
     const char *from = dot + 1, *to = memchr(from, '.', (size_t)(end - from));
     if (!to) to = end;
     steps[n++] = weft_text(weft_arena_copy(arena, from, (size_t)(to - from)), (size_t)(to - from));
     dot = to;
   }
-  const struct weft_expr *column =
-      weft_expr_column(arena, weft_slice(name.p, (size_t)(first - name.p)));
-  return weft_expr_path(arena, column, steps, n);
+  struct weft_slice word = weft_slice(name.p, (size_t)(first - name.p));
+  struct weft_expr *path =
+      (struct weft_expr *)(uintptr_t)weft_expr_path(arena, weft_expr_column(arena, word), steps, n);
+  bool is_column = table && table->known && weft_table_column(table, word) >= 0;
+  path->open = is_word(word) && !is_column; /* nobody else has seen it */
+  *out = path;
+  return 0;
 }
 
 static int name_operand(struct weft_arena *arena, const struct weft_table *table,
-                        struct weft_slice name, const struct weft_expr **out, int *column) {
+                        struct weft_slice name, const struct weft_expr **out, int *column,
+                        struct weft_error *err) {
   const char *dot = memchr(name.p, '.', name.n);
   *column = table && table->known ? weft_table_column(table, name) : -1;
-  if (dot && *column < 0) {
-    bool known = table && table->known;
-    int first = known ? weft_table_column(table, weft_slice(name.p, (size_t)(dot - name.p))) : 0;
-    if (first >= 0) {
-      *out = dotted(arena, name, dot);
-      return 0;
-    }
-  }
+  if (dot && *column < 0) return dotted(arena, table, name, dot, out, err);
   *out = weft_expr_column(arena, name);
   return 0;
 }
@@ -119,7 +128,7 @@ int weft_lua_operand(lua_State *L, struct weft_lua *w, int idx, struct weft_aren
   *column = -1;
   if (lua_type(L, idx) == LUA_TSTRING) {
     const char *s = lua_tolstring(L, idx, &n);
-    return name_operand(arena, table, weft_slice(s, n), out, column);
+    return name_operand(arena, table, weft_slice(s, n), out, column, err);
   }
   if (lua_istable(L, idx)) {
     if (weft_lua_is(L, w, idx, SLOT_MT_PATH)) return path_operand(L, arena, idx, out, err);
@@ -170,12 +179,15 @@ static int value(struct builder *b, int idx, const struct weft_column_type *to, 
   return 0;
 }
 
-/* A sequence without holes as a LIST. */
+/* A sequence without holes as a LIST; it may say its length in n. */
 static int list(struct builder *b, int idx, const struct weft_column_type *to, const char *what,
                 const struct weft_expr **out) {
   lua_State *L = b->L;
   size_t n = lua_rawlen(L, idx), count = 0;
   for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) count++;
+  lua_pushliteral(L, "n"); /* as lists of pluck and find_many have */
+  if (lua_rawget(L, idx) == LUA_TNUMBER && lua_tointeger(L, -1) == (lua_Integer)n) count--;
+  lua_pop(L, 1);
   if (count != n)
     return weft_fail(b->err, WEFT_USAGE, "%s: a list without holes and other keys is expected; say "
                                          "weft.null for NULL, weft.json(...) for a JSON value", what);
@@ -313,13 +325,39 @@ static int entries(struct builder *b, int idx, const struct weft_expr ***out, ui
     lua_rawget(L, idx);
     int top = lua_gettop(L);
     describe(b, top - 1, what);
-    int rc = name_operand(b->arena, b->table, names[i], &left, &column) ||
+    int rc = name_operand(b->arena, b->table, names[i], &left, &column, b->err) ||
              compare(b, left, column, WEFT_E_EQ, top, what, &kids[positions + i]);
     lua_pop(L, 2);
     if (rc) return -1;
   }
   *out = kids;
   *n = nnames + positions;
+  return 0;
+}
+
+/* some, none, every: names inside of it are those of the association's table, which is not known here. */
+static int quantified(struct builder *b, int idx, const char *kind, int of,
+                      const struct weft_expr **out) {
+  const struct weft_table *outer = b->table;
+  const struct weft_expr *x = weft_expr_true();
+  struct weft_slice path;
+  if (lua_getfield(b->L, idx, "name") != LUA_TSTRING) return lua_pop(b->L, 1), spoilt("weft condition", b->err);
+  path.p = lua_tolstring(b->L, -1, &path.n);
+  b->table = NULL;
+  int rc = lua_isnil(b->L, of) ? 0 : entry(b, of, &x);
+  b->table = outer;
+  lua_pop(b->L, 1); /* the mark keeps it */
+  if (rc) return -1;
+  bool every = strcmp(kind, "every") == 0;
+  if (every) x = weft_expr_unary(b->arena, WEFT_E_UNTRUE, x);
+  for (size_t end = path.n; end > 0;) { /* from the last name to the first */
+    size_t from = end;
+    while (from > 0 && path.p[from - 1] != '.') from--;
+    if (from == end) return weft_fail(b->err, WEFT_USAGE, "%s: no path of associations", kind);
+    x = weft_expr_some(b->arena, weft_slice(path.p + from, end - from), NULL, false, x);
+    end = from > 0 ? from - 1 : 0;
+  }
+  *out = every || strcmp(kind, "none") == 0 ? weft_expr_unary(b->arena, WEFT_E_NOT, x) : x;
   return 0;
 }
 
@@ -332,9 +370,13 @@ static int combined(struct builder *b, int idx, const struct weft_expr **out) {
   const char *kind = lua_tostring(L, -1);
   lua_getfield(L, idx, "of");
   int of = lua_gettop(L), rc;
-  if (!kind || !lua_istable(L, of)) return spoilt("weft condition", b->err);
+  bool quantifies = kind && (strcmp(kind, "some") == 0 || strcmp(kind, "none") == 0 ||
+                             strcmp(kind, "every") == 0);
+  if (!kind || (!lua_istable(L, of) && !quantifies)) return spoilt("weft condition", b->err);
   b->who = kind;
-  if (strcmp(kind, "negate") == 0) {
+  if (quantifies) {
+    rc = quantified(b, idx, kind, of, out);
+  } else if (strcmp(kind, "negate") == 0) {
     const struct weft_expr *x;
     rc = entry(b, of, &x);
     if (rc == 0) *out = weft_expr_unary(b->arena, WEFT_E_NOT, x);

@@ -84,7 +84,7 @@ static int raw_k(lua_State *L, int status, lua_KContext ctx) {
     weft_lua_call_done(c);
     return lua_error(L);
   } else {
-    weft_lua_push_rows(L, w, rows, 0);
+    weft_lua_push_rows(L, w, rows, (struct weft_lua_look){0});
   }
   weft_lua_call_done(c);
   return 1;
@@ -117,7 +117,7 @@ static int raw(lua_State *L, const char *op, int mode) {
       return lua_error(L);
     }
   }
-  weft_db_raw(db, weft_lua_join(L, w, db, &c->call), weft_slice(text, n), v, np, &c->call);
+  weft_db_raw(db, weft_lua_join(L, w, db, &c->call.level), weft_slice(text, n), v, np, &c->call);
   return weft_lua_await(L, c, raw_k);
 }
 
@@ -160,7 +160,7 @@ static int l_ping(lua_State *L) {
   weft_lua_may_wait(L, w, false);
   struct lua_call *c = weft_lua_call(w, "ping");
   c->context.database = weft_arena_slice(&c->call.arena, weft_db_name(db)); /* outlives a close */
-  weft_db_raw(db, weft_lua_join(L, w, db, &c->call), WEFT_LIT("select 1"), NULL, 0, &c->call);
+  weft_db_raw(db, weft_lua_join(L, w, db, &c->call.level), WEFT_LIT("select 1"), NULL, 0, &c->call);
   return weft_lua_await(L, c, ping_k);
 }
 
@@ -225,6 +225,19 @@ static int l_dialect(lua_State *L) { /* core.dialect(db) */
 static int l_forget(lua_State *L) { /* core.forget_tables(db): after its schema changed */
   weft_db_forget_tables(weft_lua_to_db(L, weft_lua_self(L), 1));
   return 0;
+}
+
+static int l_epoch(lua_State *L) { /* core.epoch(db): grows when its schema may have changed */
+  lua_pushinteger(L, (lua_Integer)weft_db_epoch(weft_lua_to_db(L, weft_lua_self(L), 1)));
+  return 1;
+}
+
+static int l_catalog(lua_State *L) { /* core.catalog(db, what): SQL text, nil where the dialect has none */
+  static const char *const names[] = {"keys", NULL};
+  const struct weft_dialect *d = weft_db_dialect(weft_lua_to_db(L, weft_lua_self(L), 1));
+  const char *const texts[] = {d->keys};
+  lua_pushstring(L, texts[luaL_checkoption(L, 2, NULL, names)]); /* NULL is nil */
+  return 1;
 }
 
 static int db_tostring(lua_State *L) {
@@ -302,7 +315,8 @@ void weft_lua_open_database(lua_State *L, struct weft_lua *w) {
                                   {"__gc", db_gc},        {"__tostring", db_tostring},
                                   {NULL, NULL}};
   static const luaL_Reg functions[] = {
-      {"open", l_open}, {"dialect", l_dialect}, {"closed", l_closed}, {"forget_tables", l_forget}, {NULL, NULL}};
+      {"open", l_open}, {"dialect", l_dialect}, {"closed", l_closed}, {"forget_tables", l_forget},
+      {"epoch", l_epoch}, {"catalog", l_catalog}, {NULL, NULL}};
   weft_lua_metatable(L, w, SLOT_MT_DB, "weft.database", meta);
   lua_setfield(L, -2, "database_methods"); /* lua/weft adds transaction and session */
   weft_lua_functions(L, w, functions);

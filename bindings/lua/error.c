@@ -145,4 +145,10 @@ void weft_lua_open_error(lua_State *L, struct weft_lua *w) {
   lua_setfield(L, -2, "__index"); /* an error's fields are its own only */
   lua_pop(L, 1);
   weft_lua_functions(L, w, functions);
+  lua_createtable(L, WEFT_KIND_COUNT, 0);
+  for (int kind = WEFT_OK + 1; kind < WEFT_KIND_COUNT; kind++) {
+    lua_pushstring(L, weft_kind_name((enum weft_kind)kind));
+    lua_rawseti(L, -2, kind);
+  }
+  lua_setfield(L, -2, "kinds");
 }

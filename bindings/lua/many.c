@@ -43,7 +43,7 @@ static int find(struct many *m, uint32_t k, uint32_t *out) {
   name.p = lua_tolstring(m->L, -2, &name.n);
   if (k < m->n && m->columns[m->guess[k]].name.p == name.p) return *out = m->guess[k], FOUND;
   int number = weft_table_column(m->t, name);
-  if (number < 0) return weft_table_unknown_column(m->t, name, m->err);
+  if (number < 0) return weft_lua_no_column(m->L, m->t, name, m->err);
   for (uint32_t i = 0; i < m->n; i++)
     if (m->columns[i].number == (uint32_t)number) {
       if (k < m->n) m->guess[k] = i;

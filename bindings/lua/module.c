@@ -69,8 +69,10 @@ static int l_live(lua_State *L) {
 
 static int l_set_slot(lua_State *L) { /* core.hook(name, function or nil): what lua/weft lends to C */
   struct weft_lua *w = weft_lua_self(L);
-  static const char *const names[] = {"event", "association", "row_methods", NULL};
-  static const int slots[] = {SLOT_EVENTS, SLOT_ASSOCIATION, SLOT_ROW_METHODS};
+  static const char *const names[] = {"event", "association", "row_methods", "wired", "unknown",
+                                      "prepare", NULL};
+  static const int slots[] = {SLOT_EVENTS, SLOT_ASSOCIATION, SLOT_ROW_METHODS, SLOT_WIRED,
+                              SLOT_UNKNOWN, SLOT_PREPARE};
   int which = luaL_checkoption(L, 1, NULL, names);
   lua_settop(L, 2);
   weft_lua_set_slot(L, w, slots[which]);
@@ -120,6 +122,7 @@ static int state_gc(lua_State *L) {
   weft_buf_release(&w->text);
   w->context = NULL;
   w->loop = NULL;
+  weft_lua_close_fetches(w);
   for (struct weft_list *l = w->calls.next, *next; l != &w->calls; l = next) {
     struct lua_call *c = WEFT_CONTAINER(l, struct lua_call, link);
     next = l->next;
@@ -202,6 +205,7 @@ int luaopen_weft_core(lua_State *L) {
   weft_list_init(&w->tasks);
   weft_list_init(&w->spare);
   weft_list_init(&w->calls);
+  weft_list_init(&w->fetches);
   weft_buf_init(&w->text);
   lua_newtable(L);
   lua_pushcfunction(L, state_gc);
@@ -232,7 +236,13 @@ int luaopen_weft_core(lua_State *L) {
   weft_lua_open_database(L, w);
   weft_lua_open_transaction(L, w);
   weft_lua_open_query(L, w);
+  weft_lua_open_model(L, w);
+  weft_lua_open_mark(L, w);
   weft_lua_open_terminal(L, w);
+  weft_lua_open_fetch(L, w);
+  weft_lua_open_hop(L, w);
+  weft_lua_open_bind(L, w);
+  weft_lua_open_scripts(L, w);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
   lua_pushvalue(L, -2);
   lua_setiuservalue(L, -2, 1);

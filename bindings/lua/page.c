@@ -34,6 +34,7 @@ static int read_order(const struct weft_parts *p, const struct weft_table *t, st
   if (t->nkey == 0)
     return weft_fail(err, WEFT_USAGE, "page: the table has no primary key to continue from");
   if (p->ngroup) return weft_fail(err, WEFT_USAGE, "page: groups have no key to continue from");
+  if (p->njoins) return weft_fail(err, WEFT_USAGE, "page: joined rows have no key to continue from");
   for (uint32_t i = 0; i < p->norder; i++) {
     if (o->n >= 24 || p->order[i].expr->kind != WEFT_E_COLUMN)
       return weft_fail(err, WEFT_USAGE, "page: a page is ordered by columns only");
@@ -97,6 +98,20 @@ static void push_count(lua_State *L, int64_t n) {
   else lua_pushinteger(L, n);
 }
 
+/* The condition that c's rows come after the cursor at 2. */
+static int after_cursor(lua_State *L, struct weft_lua *w, struct weft_query *c, const struct weft_table *t,
+                        const struct weft_query *ordered, bool nulls_large, struct weft_error *err) {
+  struct weft_value *v = weft_arena_alloc(&c->arena, ordered->nitems * sizeof *v);
+  if (lua_rawlen(L, 2) != ordered->nitems)
+    return weft_fail(err, WEFT_USAGE, "page: the cursor belongs to another order");
+  for (uint32_t i = 0; i < ordered->nitems; i++) {
+    lua_rawgeti(L, 2, (lua_Integer)i + 1);
+    if (weft_lua_value(L, w, -1, &c->arena, NULL, "page: the cursor", &v[i], err)) return -1;
+    lua_pop(L, 1);
+  }
+  return weft_query_after(&c->arena, t, nulls_large, ordered->items, ordered->nitems, v, &c->expr, err);
+}
+
 static int l_seek(lua_State *L) {
   struct weft_lua *w = weft_lua_self(L);
   struct lua_query *lq = weft_lua_check_query(L, w, 1);
@@ -107,38 +122,23 @@ static int l_seek(lua_State *L) {
   lua_settop(L, 3);
   struct weft_query *q = weft_lua_current(lq);
   if (full_order(q, t, &o, &err)) return weft_lua_raise(L, w, &err, &about);
-  struct weft_query *ordered = page_query(q, t, &o, lua_toboolean(L, 3));
-  lua_createtable(L, (int)o.n, 0); /* 4: names */
+  struct lua_query *page = weft_lua_push_query(L, 1); /* 4 */
+  const struct weft_query *ordered = page->q = page_query(q, t, &o, lua_toboolean(L, 3));
+  lua_createtable(L, (int)o.n, 0); /* 5: names */
   for (uint32_t i = 0; i < ordered->nitems; i++) {
     struct weft_slice name = ordered->items[i].expr->name;
     lua_pushlstring(L, name.p, name.n);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
   if (lua_istable(L, 2)) {
-    struct weft_query *c = weft_query_begin(ordered, WEFT_C_WHERE);
-    struct weft_value *v = weft_arena_alloc(&c->arena, ordered->nitems * sizeof *v);
-    int rc = lua_rawlen(L, 2) == ordered->nitems
-                 ? 0
-                 : weft_fail(&err, WEFT_USAGE, "page: the cursor belongs to another order");
-    for (uint32_t i = 0; i < ordered->nitems && rc == 0; i++) {
-      lua_rawgeti(L, 2, (lua_Integer)i + 1);
-      rc = weft_lua_value(L, w, -1, &c->arena, NULL, "page: the cursor", &v[i], &err);
-      lua_pop(L, 1);
-    }
-    bool large = weft_db_dialect(lq->model->db)->nulls_large;
-    if (rc == 0)
-      rc = weft_query_after(&c->arena, t, large, ordered->items, ordered->nitems, v, &c->expr, &err);
-    if (rc) {
-      weft_query_unref(c);
-      weft_query_unref(ordered);
+    struct weft_query *c = weft_query_begin(page->q, WEFT_C_WHERE);
+    weft_query_unref(page->q);
+    page->q = c; /* which holds ordered */
+    if (after_cursor(L, w, c, t, ordered, weft_db_dialect(lq->model->db)->nulls_large, &err))
       return weft_lua_raise(L, w, &err, &about);
-    }
-    weft_query_unref(ordered);
-    ordered = weft_query_end(c);
-    if (o.offset > 0) ordered = without_offset(ordered);
+    weft_query_end(c);
+    if (o.offset > 0) page->q = without_offset(c);
   }
-  weft_lua_push_query(L, w, 1, ordered);
-  lua_insert(L, 4);
   push_count(L, o.limit);
   push_count(L, o.offset);
   return 4;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Queries as Lua sees them: an immutable userdata; each step makes a new one. A model is a query without
-   clauses; scopes and methods come from a metatable of its own. User value 1 is the model info, a table
-   of lua/weft that every query of the model shares. */
+/* Queries as Lua sees them: an immutable userdata; each step makes a new one. A model (model.c) is a query
+   without clauses. User value 1 is the model info, a table of lua/weft that every query of the model
+   shares. */
 #include "weft_lua.h"
 
 #include <stdlib.h>
 
-#include "eval.h"
+#include "query_bind.h"
 
 struct lua_query *weft_lua_to_query(lua_State *L, struct weft_lua *w, int idx) {
   if (lua_type(L, idx) != LUA_TUSERDATA || !lua_getmetatable(L, idx)) return NULL;
@@ -30,13 +30,17 @@ struct lua_query *weft_lua_check_query(lua_State *L, struct weft_lua *w, int idx
   return lq;
 }
 
-static struct lua_query *push_new(lua_State *L, int like) {
-  like = lua_absindex(L, like);
-  struct lua_query *lq = lua_newuserdatauv(L, sizeof *lq, 1);
-  lq->q = NULL;
-  lq->model = ((struct lua_query *)lua_touserdata(L, like))->model;
+struct lua_query *weft_lua_push_query(lua_State *L, int idx) {
+  int like = lua_absindex(L, idx);
+  const struct lua_query *old = lua_touserdata(L, like);
+  struct lua_query *lq = lua_newuserdatauv(L, sizeof *lq, 2);
+  *lq = (struct lua_query){.model = old->model, .includes = old->includes};
   lua_getiuservalue(L, like, 1);
   lua_setiuservalue(L, -2, 1);
+  if (lq->includes) {
+    lua_getiuservalue(L, like, 2);
+    lua_setiuservalue(L, -2, 2);
+  }
   lua_getmetatable(L, like);
   lua_setmetatable(L, -2);
   return lq;
@@ -45,11 +49,6 @@ static struct lua_query *push_new(lua_State *L, int like) {
 struct weft_lua_context weft_lua_about(const struct lua_query *lq, const char *op) {
   return (struct weft_lua_context){
       .op = op, .model = lq->model->label, .database = weft_db_name(lq->model->db)};
-}
-
-void weft_lua_push_query(lua_State *L, struct weft_lua *w, int idx, struct weft_query *q) {
-  (void)w;
-  push_new(L, idx)->q = q;
 }
 
 /* A query without clauses follows its table; others are rebased when they run. */
@@ -61,14 +60,6 @@ struct weft_query *weft_lua_current(struct lua_query *lq) {
     lq->q = fresh;
   }
   return lq->q;
-}
-
-static int query_gc(lua_State *L) {
-  struct lua_query *lq = weft_lua_to_query(L, weft_lua_self(L), 1);
-  if (!lq) return 0;
-  if (lq->q) weft_query_unref(lq->q);
-  lq->q = NULL;
-  return 0;
 }
 
 /* ---- steps ---- */
@@ -90,7 +81,7 @@ static void begin(lua_State *L, struct step *s, enum weft_clause clause) {
   s->w = weft_lua_self(L);
   struct lua_query *lq = weft_lua_check_query(L, s->w, 1);
   struct weft_query *prev = weft_lua_current(lq);
-  s->fresh = push_new(L, 1);
+  s->fresh = weft_lua_push_query(L, 1);
   lua_replace(L, 1); /* slot 1 is the receiver: the new query holds the old one */
   s->c = s->fresh->q = weft_query_begin(prev, clause);
   s->table = prev->table;
@@ -102,8 +93,41 @@ static int fail(struct step *s) {
   return weft_lua_raise(s->L, s->w, &s->err, &c);
 }
 
+/* What the clause's trees hold, and whether names of it wait to be looked up. */
+static void settle(struct step *s) {
+  struct weft_query *c = s->c;
+  if (c->expr) {
+    c->expr = weft_expr_merge(s->arena, c->expr);
+    weft_query_hold(c, c->expr);
+    c->loose |= weft_expr_unbound(s->table, c->expr);
+  }
+  for (uint32_t i = 0; i < c->nitems; i++)
+    if (c->items[i].expr) c->loose |= weft_expr_unbound(s->table, c->items[i].expr);
+}
+
+/* Names are looked up at once where that needs no waiting, so that the caller's line is blamed. */
+static int bind_now(struct step *s) {
+  struct weft_query *q;
+  const char *need;
+  lua_settop(s->L, 1);
+  lua_getiuservalue(s->L, 1, 1);
+  int rc = weft_lua_bind_query(s->L, s->w, s->fresh, 2, 0, &need, &q, &s->err);
+  if (rc && need && strcmp(need, "association") == 0 && weft_lua_complete(s->fresh->model)) {
+    weft_lua_slot(s->L, s->w, SLOT_UNKNOWN); /* raises when there is no such association */
+    lua_insert(s->L, -3);
+    lua_call(s->L, 2, 0);
+  }
+  lua_settop(s->L, 1);
+  if (rc) return need ? 1 : fail(s);
+  weft_query_unref(s->fresh->q);
+  s->fresh->q = q;
+  return weft_query_check(q, &s->err) ? fail(s) : 1;
+}
+
 static int end(struct step *s) {
+  settle(s);
   s->fresh->q = weft_query_end(s->c);
+  if (s->table->known && s->fresh->q->loose) return bind_now(s);
   if (s->table->known && weft_query_check(s->fresh->q, &s->err)) return fail(s);
   lua_settop(s->L, 1);
   return 1;
@@ -223,6 +247,49 @@ static int l_order(lua_State *L) {
   return end(&s);
 }
 
+/* join("variants"), join("variants.images"): each name on the way is joined once. "left" keeps rows without a
+   match. */
+static struct weft_query *join_part(struct weft_query *prev, struct weft_slice path, size_t parent,
+                                    bool left) {
+  struct weft_query *c = weft_query_begin(prev, WEFT_C_JOIN);
+  struct weft_slice *on = weft_arena_alloc(&c->arena, sizeof *on);
+  weft_query_unref(prev);
+  *on = weft_arena_slice(&c->arena, weft_slice(path.p, parent));
+  c->name = weft_arena_slice(&c->arena, path);
+  c->on = on;
+  c->non = 1;
+  c->number = left;
+  c->loose = true;
+  return weft_query_end(c);
+}
+
+static int join_step(lua_State *L, bool left) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  struct weft_slice path;
+  if (lua_type(L, 2) != LUA_TSTRING || lua_gettop(L) != 2)
+    return weft_lua_usage(L, w, "join takes the name of an association, or a path of names");
+  path.p = lua_tolstring(L, 2, &path.n);
+  struct step s = {.L = L, .w = w, .fresh = weft_lua_push_query(L, 1)};
+  s.fresh->q = weft_query_ref(weft_lua_current(lq));
+  s.table = s.fresh->q->table;
+  lua_replace(L, 1);
+  size_t parent = 0;
+  for (size_t i = 0; i <= path.n; i++) {
+    if (i < path.n && path.p[i] != '.') continue;
+    if (i == parent + (parent > 0) || i == 0)
+      return weft_lua_usage(L, w, "join: '%s' is no path of associations", path.p);
+    s.fresh->q = join_part(s.fresh->q, weft_slice(path.p, i), parent, left);
+    parent = i;
+  }
+  if (s.table->known) return bind_now(&s);
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int l_join(lua_State *L) { return join_step(L, false); }
+static int l_left_join(lua_State *L) { return join_step(L, true); }
+
 static int number_step(lua_State *L, enum weft_clause clause, const char *who) {
   struct step s;
   int exact;
@@ -272,257 +339,72 @@ static int l_batch(lua_State *L) { /* batch(false): this look-up never joins a b
   return end(&s);
 }
 
-static int query_tostring(lua_State *L) {
-  struct lua_query *lq = weft_lua_check_query(L, weft_lua_self(L), 1);
-  lua_pushfstring(L, "weft.%s %s", lq->q->clause == WEFT_C_FROM ? "model" : "query",
-                  lq->model->label);
-  return 1;
+static int l_strict(lua_State *L) { /* strict(): touching what was not included raises */
+  struct step s;
+  begin(L, &s, WEFT_C_NOTE);
+  s.c->number = WEFT_NOTE_STRICT;
+  return end(&s);
 }
 
-/* ---- models ---- */
-
-static int model_gc(lua_State *L) {
-  struct model *m = lua_touserdata(L, 1);
-  free(m->label);
-  m->label = NULL;
-  if (m->db) weft_db_unref(m->db);
-  m->db = NULL;
-  return 0;
-}
-
-static struct weft_slice *text_list(lua_State *L, int idx, const char *field, uint32_t *n) {
-  *n = 0;
-  if (lua_getfield(L, idx, field) != LUA_TTABLE) return NULL;
-  size_t count = lua_rawlen(L, -1);
-  struct weft_slice *v = lua_newuserdatauv(L, (count + 1) * sizeof *v, 0); /* stays on the stack */
-  for (size_t i = 0; i < count; i++) {
-    lua_rawgeti(L, -2, (lua_Integer)i + 1);
-    luaL_checktype(L, -1, LUA_TSTRING);
-    v[i].p = lua_tolstring(L, -1, &v[i].n); /* anchored by the list */
-    lua_pop(L, 1);
+static int l_fetch(lua_State *L) { /* fetch("together" | "keyed"): how included levels are asked for */
+  struct step s;
+  begin(L, &s, WEFT_C_NOTE);
+  const char *how = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+  if (strcmp(how, "together") == 0) s.c->number = WEFT_NOTE_TOGETHER;
+  else if (strcmp(how, "keyed") == 0) s.c->number = WEFT_NOTE_KEYED;
+  else {
+    weft_fail(&s.err, WEFT_USAGE, "fetch takes \"together\" or \"keyed\"");
+    return fail(&s);
   }
-  *n = (uint32_t)count;
-  return v;
+  return end(&s);
 }
 
-static uint32_t as_of(lua_State *L, struct weft_lua *w, int idx) {
-  static const struct { const char *word; uint32_t as; } words[] = {
-      {"string", WEFT_AS_STRING}, {"number", WEFT_AS_NUMBER}, {"epoch", WEFT_AS_EPOCH},
-      {"us", WEFT_AS_US}, {"json", WEFT_AS_JSON}};
-  const char *s = lua_tostring(L, idx);
-  for (size_t i = 0; s && i < sizeof words / sizeof *words; i++)
-    if (strcmp(words[i].word, s) == 0) return words[i].as;
-  weft_lua_usage(L, w, "unknown column option '%s'; a column is shown as string, number, epoch, us or "
-                       "json", s ? s : "?");
-  return 0;
+struct lua_query *weft_lua_bare(lua_State *L, struct weft_lua *w) {
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  if (!lq->includes) return lq;
+  struct lua_query *bare = weft_lua_push_query(L, 1);
+  bare->q = weft_query_ref(lq->q);
+  bare->includes = false;
+  lua_replace(L, 1);
+  return bare;
 }
 
-/* core.model(db, info): the model as a query. info: label, table, schema, alternatives, key (list),
-   columns (list of {name, as = , lazy = }), decimals (as), zone_utc, methods (what queries of it can do beyond the usual). */
-static int l_model(lua_State *L) {
+static int l_with(lua_State *L) { /* core.with(query, included): the same with another table of includes */
   struct weft_lua *w = weft_lua_self(L);
-  struct weft_db *db = weft_lua_to_db(L, w, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
   lua_settop(L, 2);
-  struct weft_relation_options o = {0};
-  o.key = text_list(L, 2, "key", &o.nkey);
-  o.alternatives = text_list(L, 2, "alternatives", &o.nalternatives);
-  lua_getfield(L, 2, "table");
-  o.table.p = luaL_checklstring(L, -1, &o.table.n);
-  if (lua_getfield(L, 2, "schema") == LUA_TSTRING) o.schema.p = lua_tolstring(L, -1, &o.schema.n);
-  if (lua_getfield(L, 2, "columns") == LUA_TTABLE) {
-    int columns = lua_gettop(L);
-    uint32_t n = (uint32_t)lua_rawlen(L, columns);
-    struct weft_override *v = lua_newuserdatauv(L, (n + 1) * sizeof *v, 0);
-    memset(v, 0, (n + 1) * sizeof *v);
-    for (uint32_t i = 0; i < n; i++) {
-      lua_rawgeti(L, columns, (lua_Integer)i + 1);
-      lua_getfield(L, -1, "name");
-      luaL_checktype(L, -1, LUA_TSTRING);
-      v[i].name.p = lua_tolstring(L, -1, &v[i].name.n);
-      if (lua_getfield(L, -2, "as") != LUA_TNIL) v[i].as = as_of(L, w, -1);
-      lua_getfield(L, -3, "lazy");
-      v[i].lazy = lua_toboolean(L, -1);
-      lua_pop(L, 4);
-    }
-    o.overrides = v;
-    o.noverrides = n;
-  }
-  if (lua_getfield(L, 2, "decimals") != LUA_TNIL) o.decimals = as_of(L, w, -1);
-  lua_getfield(L, 2, "zone_utc");
-  o.zone_utc = lua_toboolean(L, -1);
-  lua_getfield(L, 2, "label");
-  size_t len;
-  const char *label = luaL_checklstring(L, -1, &len);
-  struct model *m = lua_newuserdatauv(L, sizeof *m, 0);
-  int held = lua_gettop(L);
-  memset(m, 0, sizeof *m);
-  lua_newtable(L);
-  lua_pushcfunction(L, model_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable"); /* nobody else calls the finalizer */
-  lua_setmetatable(L, -2);
-  m->label = weft_strdup(weft_slice(label, len));
-  m->db = weft_db_ref(db);
-  m->relation = weft_db_relation(db, &o);
-  struct lua_query *lq = lua_newuserdatauv(L, sizeof *lq, 1);
-  lq->model = m;
-  lq->q = NULL;
+  struct lua_query *fresh = weft_lua_push_query(L, 1);
+  fresh->q = weft_query_ref(weft_lua_current(lq));
+  fresh->includes = lua_istable(L, 2);
   lua_pushvalue(L, 2);
-  lua_setiuservalue(L, -2, 1);
-  lua_newtable(L); /* its own metatable */
-  static const luaL_Reg meta[] = {
-      {"__gc", query_gc}, {"__tostring", query_tostring}, {NULL, NULL}};
-  weft_lua_functions(L, w, meta);
-  lua_pushboolean(L, 1);
-  lua_rawsetp(L, -2, w);
-  lua_pushliteral(L, "weft.query");
-  lua_setfield(L, -2, "__name");
-  lua_getfield(L, 2, "query_methods");
-  lua_setfield(L, -2, "__index");
-  lua_setmetatable(L, -2);
-  lq->q = weft_query_from(weft_relation_table(m->relation));
-  lua_pushvalue(L, held); /* the info keeps the struct that all its queries point at */
-  lua_setfield(L, 2, "model");
-  lua_pushvalue(L, -1);
-  lua_setfield(L, 2, "core");
+  lua_setiuservalue(L, -2, 2);
   return 1;
 }
 
-static int l_info(lua_State *L) { /* core.info(query): the model info */
+static int l_included(lua_State *L) { /* core.included(query): what core.with gave it, or nil */
   weft_lua_check_query(L, weft_lua_self(L), 1);
-  lua_getiuservalue(L, 1, 1);
+  lua_getiuservalue(L, 1, 2);
   return 1;
 }
 
-static int l_is_query(lua_State *L) {
-  lua_pushboolean(L, weft_lua_to_query(L, weft_lua_self(L), 1) != NULL);
-  return 1;
+static int deleted_step(lua_State *L, enum weft_deleted which) {
+  struct step s;
+  begin(L, &s, WEFT_C_DELETED);
+  s.c->number = which;
+  return end(&s);
 }
 
-/* core.table(model): what is known of its table: columns (names in order), types, key; nil before. */
-static int l_table(lua_State *L) {
-  struct weft_lua *w = weft_lua_self(L);
-  struct lua_query *lq = weft_lua_check_query(L, w, 1);
-  struct weft_table *t = weft_relation_table(lq->model->relation);
-  if (!t->known) return 0;
-  lua_createtable(L, 0, 4);
-  lua_pushlstring(L, t->name.p, t->name.n);
-  lua_setfield(L, -2, "name");
-  lua_createtable(L, (int)t->ncolumns, 0);
-  lua_createtable(L, 0, (int)t->ncolumns);
-  for (uint32_t i = 0; i < t->ncolumns; i++) {
-    const struct weft_table_column *c = &t->columns[i];
-    lua_pushlstring(L, c->name.p, c->name.n);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -4, (lua_Integer)i + 1);
-    lua_createtable(L, 0, 6);
-    lua_pushstring(L, weft_type_name((enum weft_type)c->type.type)), lua_setfield(L, -2, "type");
-    lua_pushlstring(L, c->declared.p, c->declared.n), lua_setfield(L, -2, "declared");
-    lua_pushboolean(L, c->nullable), lua_setfield(L, -2, "nullable");
-    lua_pushboolean(L, c->has_default), lua_setfield(L, -2, "has_default");
-    lua_pushboolean(L, c->generated), lua_setfield(L, -2, "generated");
-    lua_rawset(L, -3);
-  }
-  lua_setfield(L, -3, "types");
-  lua_setfield(L, -2, "columns");
-  lua_createtable(L, (int)t->nkey, 0);
-  for (uint32_t i = 0; i < t->nkey; i++) {
-    struct weft_slice name = t->columns[t->key[i]].name;
-    lua_pushlstring(L, name.p, name.n);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
-  lua_setfield(L, -2, "key");
-  return 1;
-}
-
-/* core.eval(query, row): the query's conditions over a row read with all its columns, in memory: true,
-   false, nil (NULL), or "unknowable" when only the database can tell. */
-static int l_eval(lua_State *L) {
-  struct weft_lua *w = weft_lua_self(L);
-  struct lua_query *lq = weft_lua_check_query(L, w, 1);
-  struct weft_table *t = weft_relation_table(lq->model->relation);
-  struct weft_rows *rows;
-  uint32_t number;
-  struct weft_parts parts;
-  struct weft_arena arena;
-  if (!weft_lua_row(L, w, 2, &rows, &number) || !t->known || rows->ncols != t->ncolumns)
-    return weft_lua_usage(L, w, "eval takes a query and a row with all columns of its table");
-  weft_arena_init(&arena, NULL, 0);
-  weft_query_parts(weft_lua_current(lq), &arena, &parts);
-  enum weft_truth truth =
-      parts.where ? weft_eval(weft_db_dialect(lq->model->db), t, parts.where, weft_rows_row(rows, number))
-                  : WEFT_TRUE;
-  weft_arena_release(&arena);
-  if (truth == WEFT_NULLISH) lua_pushnil(L);
-  else if (truth == WEFT_UNKNOWABLE) lua_pushliteral(L, "unknowable");
-  else lua_pushboolean(L, truth == WEFT_TRUE);
-  return 1;
-}
-
-/* ---- marks for conditions and aggregates ---- */
-
-static int combine(lua_State *L, const char *kind) {
-  struct weft_lua *w = weft_lua_self(L);
-  if (!lua_istable(L, 1) || lua_gettop(L) != 1)
-    return weft_lua_usage(L, w, "%s takes one table of conditions", kind);
-  if (lua_rawlen(L, 1) == 0 && (lua_pushnil(L), lua_next(L, 1) == 0))
-    return weft_lua_usage(L, w, "%s: an empty table is no condition", kind);
-  lua_settop(L, 1);
-  lua_createtable(L, 0, 2);
-  lua_pushvalue(L, 1);
-  lua_setfield(L, -2, "of");
-  lua_pushstring(L, kind);
-  lua_setfield(L, -2, "kind");
-  weft_lua_slot(L, w, SLOT_MT_CONDITION);
-  lua_setmetatable(L, -2);
-  return 1;
-}
-
-static int l_any_of(lua_State *L) { return combine(L, "any_of"); }
-static int l_all_of(lua_State *L) { return combine(L, "all_of"); }
-static int l_negate(lua_State *L) { return combine(L, "negate"); }
-
-static int mark_aggregate(lua_State *L, enum weft_expr_kind kind, const char *who, bool optional) {
-  struct weft_lua *w = weft_lua_self(L);
-  if (lua_isnoneornil(L, 1) && !optional)
-    return weft_lua_usage(L, w, "%s takes a column", who);
-  lua_settop(L, 1);
-  lua_createtable(L, 0, 2);
-  lua_pushinteger(L, kind);
-  lua_setfield(L, -2, "kind");
-  lua_pushvalue(L, 1);
-  lua_setfield(L, -2, "of");
-  weft_lua_slot(L, w, SLOT_MT_AGGREGATE);
-  lua_setmetatable(L, -2);
-  return 1;
-}
-
-static int l_count(lua_State *L) { return mark_aggregate(L, WEFT_E_COUNT, "count", true); }
-static int l_count_distinct(lua_State *L) {
-  return mark_aggregate(L, WEFT_E_COUNT_DISTINCT, "count_distinct", false);
-}
-static int l_sum(lua_State *L) { return mark_aggregate(L, WEFT_E_SUM, "sum", false); }
-static int l_avg(lua_State *L) { return mark_aggregate(L, WEFT_E_AVG, "avg", false); }
-static int l_min(lua_State *L) { return mark_aggregate(L, WEFT_E_MIN, "min", false); }
-static int l_max(lua_State *L) { return mark_aggregate(L, WEFT_E_MAX, "max", false); }
+static int l_with_deleted(lua_State *L) { return deleted_step(L, WEFT_DELETED_WITH); }
+static int l_only_deleted(lua_State *L) { return deleted_step(L, WEFT_DELETED_ONLY); }
 
 void weft_lua_open_query(lua_State *L, struct weft_lua *w) {
   static const luaL_Reg steps[] = {
       {"where", l_where},   {"having", l_having}, {"select", l_select},     {"group", l_group},
       {"order", l_order},   {"limit", l_limit},   {"offset", l_offset},     {"distinct", l_distinct},
-      {"lock", l_lock},     {"batch", l_batch},   {NULL, NULL}};
-  static const luaL_Reg functions[] = {
-      {"model", l_model},   {"info", l_info},     {"is_query", l_is_query}, {"table", l_table},
-      {"eval", l_eval},
-      {"any_of", l_any_of}, {"all_of", l_all_of}, {"negate", l_negate},     {"count", l_count},
-      {"count_distinct", l_count_distinct},       {"sum", l_sum},           {"avg", l_avg},
-      {"min", l_min},       {"max", l_max},       {NULL, NULL}};
-  weft_lua_metatable(L, w, SLOT_MT_CONDITION, "weft.condition", NULL);
-  lua_pop(L, 1);
-  weft_lua_metatable(L, w, SLOT_MT_AGGREGATE, "weft.aggregate", NULL);
-  lua_pop(L, 1);
+      {"lock", l_lock},     {"batch", l_batch},   {"with_deleted", l_with_deleted},
+      {"only_deleted", l_only_deleted},           {"strict", l_strict},     {"join", l_join},
+      {"left_join", l_left_join},                 {"fetch", l_fetch},       {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"with", l_with}, {"included", l_included}, {NULL, NULL}};
   lua_newtable(L);
   weft_lua_functions(L, w, steps);
   lua_setfield(L, -2, "query_methods"); /* terminal.c adds to it */

@@ -3,7 +3,8 @@
    it belongs to its result: one metatable per row set,
      [1]      the result, a userdata that holds the struct weft_rows
      __index  what API.md says of absent keys      __pairs  columns in order, then what was loaded
-   with the result's user values: 1 the model info (or nil), 2 the rows by number, weakly. A row that
+   with the result's user values: 1 the model info (or nil), 2 the rows by number, weakly, 3 the set of
+   names of associations that were included, so that a missing one is known to be missing. A row that
    came alone is copied into its result instead.
 
    Keys are interned once per set of columns: SLOT_SHAPES maps a weft_columns to a table that is the list
@@ -11,6 +12,7 @@
 #include "weft_lua.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #include "decimal.h"
 
@@ -18,6 +20,7 @@ enum { MAX_SHAPES = 2000, SINGLE_BYTES = 4096, NAMES_MAX = 64 };
 
 struct result {
   struct weft_rows *rows; /* NULL once collected */
+  bool strict;            /* nothing is loaded on touch */
 };
 
 struct single { /* a result that holds its only row itself */
@@ -83,17 +86,28 @@ static void push_metatable(lua_State *L, struct weft_lua *w) {
   lua_rawset(L, -3);
 }
 
+/* What the result on top knows of its rows beside their cells. */
+static void set_look(lua_State *L, struct result *r, const struct weft_lua_look *look) {
+  r->strict = look->strict;
+  if (look->model) {
+    lua_pushvalue(L, look->model);
+    lua_setiuservalue(L, -2, 1);
+  }
+  if (look->included) {
+    lua_pushvalue(L, look->included);
+    lua_setiuservalue(L, -2, 3);
+  }
+}
+
 /* Pushes the metatable of a result that shares rows. */
-static void push_result(lua_State *L, struct weft_lua *w, struct weft_rows *rows, int model) {
-  struct result *r = lua_newuserdatauv(L, sizeof *r, 2);
+static void push_result(lua_State *L, struct weft_lua *w, struct weft_rows *rows,
+                        const struct weft_lua_look *look) {
+  struct result *r = lua_newuserdatauv(L, sizeof *r, 3);
   r->rows = NULL;
   weft_lua_slot(L, w, SLOT_MT_RESULT);
   lua_setmetatable(L, -2);
   r->rows = weft_rows_ref(rows);
-  if (model) {
-    lua_pushvalue(L, model);
-    lua_setiuservalue(L, -2, 1);
-  }
+  set_look(L, r, look);
   push_metatable(L, w);
 }
 
@@ -111,10 +125,10 @@ static size_t row_bytes(const struct weft_value *v, uint32_t n) {
 /* The result of one row, copied into a userdata that needs no finalizer: what a look-up by key gives
    back is held by Lua's own memory alone. The keys table at keys keeps the columns. */
 static void push_single(lua_State *L, struct weft_lua *w, const struct weft_rows *rows, uint32_t i,
-                        size_t bytes, int keys, int model) {
+                        size_t bytes, int keys, const struct weft_lua_look *look) {
   const struct weft_value *v = weft_rows_row(rows, i);
   uint32_t n = rows->ncols;
-  struct single *s = lua_newuserdatauv(L, sizeof *s + n * sizeof *v + bytes, 2);
+  struct single *s = lua_newuserdatauv(L, sizeof *s + n * sizeof *v + bytes, 3);
   memset(&s->own, 0, sizeof s->own);
   s->result.rows = &s->own;
   s->own.refs = s->own.nrows = 1;
@@ -137,10 +151,7 @@ static void push_single(lua_State *L, struct weft_lua *w, const struct weft_rows
   }
   weft_lua_slot(L, w, SLOT_MT_SINGLE);
   lua_setmetatable(L, -2);
-  if (model) {
-    lua_pushvalue(L, model);
-    lua_setiuservalue(L, -2, 1);
-  }
+  set_look(L, &s->result, look);
   lua_pushvalue(L, keys);
   lua_setiuservalue(L, -2, 2);
   push_metatable(L, w);
@@ -159,14 +170,15 @@ static bool same_decimal(struct weft_value a, struct weft_value b) {
          a.u.dec->neg == b.u.dec->neg;
 }
 
-/* Pushes row i; the keys table is at keys, its first ones are at names, one each, on the stack. The row
-   before is at before, or there is none (0): prices repeat, and what became of one is there. */
+/* Pushes row i with room for more fields; the keys table is at keys, its first ones are at names, one each,
+   on the stack. The row before is at before, or there is none (0): prices repeat, and what became of one
+   is there. */
 static void push_cells(lua_State *L, struct weft_lua *w, const struct weft_rows *rows, uint32_t i,
-                       int keys, int names, uint32_t nnames, int before) {
+                       uint32_t more, int keys, int names, uint32_t nnames, int before) {
   const struct weft_value *v = weft_rows_row(rows, i);
   const struct weft_column *c = rows->columns->v;
   uint32_t n = rows->ncols;
-  lua_createtable(L, 0, (int)n);
+  lua_createtable(L, 0, (int)(n + more));
   for (uint32_t j = 0; j < n; j++) {
     if (v[j].type == WEFT_NULL) continue;
     if (j < nnames) lua_pushvalue(L, names + (int)j);
@@ -181,18 +193,23 @@ static void push_cells(lua_State *L, struct weft_lua *w, const struct weft_rows 
   }
 }
 
+static void absolute(lua_State *L, struct weft_lua_look *look) {
+  if (look->model) look->model = lua_absindex(L, look->model);
+  if (look->included) look->included = lua_absindex(L, look->included);
+}
+
 void weft_lua_push_row(lua_State *L, struct weft_lua *w, struct weft_rows *rows, uint32_t i,
-                       int model) {
+                       struct weft_lua_look look) {
   luaL_checkstack(L, 12, "a row");
-  model = model ? lua_absindex(L, model) : 0;
+  absolute(L, &look);
   weft_lua_push_shape(L, w, rows->columns);
   int keys = lua_gettop(L);
-  push_cells(L, w, rows, i, keys, 0, 0, 0);
+  push_cells(L, w, rows, i, look.more, keys, 0, 0, 0);
   size_t bytes = row_bytes(weft_rows_row(rows, i), rows->ncols);
   if (bytes <= SINGLE_BYTES) {
-    push_single(L, w, rows, i, bytes, keys, model);
+    push_single(L, w, rows, i, bytes, keys, &look);
   } else {
-    push_result(L, w, rows, model);
+    push_result(L, w, rows, &look);
     if (rows->nrows > 1) { /* its number must be found again */
       lua_rawgeti(L, -1, 1);
       lua_createtable(L, 0, 1);
@@ -206,10 +223,11 @@ void weft_lua_push_row(lua_State *L, struct weft_lua *w, struct weft_rows *rows,
   lua_remove(L, keys);
 }
 
-void weft_lua_push_rows(lua_State *L, struct weft_lua *w, struct weft_rows *rows, int model) {
+void weft_lua_push_rows(lua_State *L, struct weft_lua *w, struct weft_rows *rows,
+                        struct weft_lua_look look) {
   uint32_t nnames = rows->ncols < NAMES_MAX ? rows->ncols : NAMES_MAX;
   luaL_checkstack(L, 16 + NAMES_MAX, "rows");
-  model = model ? lua_absindex(L, model) : 0;
+  absolute(L, &look);
   lua_createtable(L, (int)rows->nrows, 0);
   if (rows->nrows == 0) { /* as JSON it is [] too */
     weft_lua_slot(L, w, SLOT_MT_ARRAY);
@@ -219,20 +237,26 @@ void weft_lua_push_rows(lua_State *L, struct weft_lua *w, struct weft_rows *rows
   int list = lua_gettop(L), keys = list + 1, mt = list + 2, weak = list + 3,
       before = list + 4, names = list + 5;
   weft_lua_push_shape(L, w, rows->columns);
-  push_result(L, w, rows, model);
-  lua_createtable(L, (int)rows->nrows, 0);
-  weft_lua_slot(L, w, SLOT_WEAK);
-  lua_setmetatable(L, weak);
+  push_result(L, w, rows, &look);
+  if (look.below) {
+    lua_pushvalue(L, list); /* whoever links the rows makes it weak */
+  } else {
+    lua_createtable(L, (int)rows->nrows, 0);
+    weft_lua_slot(L, w, SLOT_WEAK);
+    lua_setmetatable(L, weak);
+  }
   lua_pushnil(L);
   for (uint32_t j = 0; j < nnames; j++) lua_rawgeti(L, keys, (lua_Integer)j + 1);
   for (uint32_t i = 0; i < rows->nrows; i++) {
-    push_cells(L, w, rows, i, keys, names, nnames, i ? before : 0);
+    push_cells(L, w, rows, i, look.more, keys, names, nnames, i ? before : 0);
     lua_pushvalue(L, -1);
     lua_replace(L, before);
     lua_pushvalue(L, mt);
     lua_setmetatable(L, -2);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, weak, (lua_Integer)i + 1);
+    if (!look.below) {
+      lua_pushvalue(L, -1);
+      lua_rawseti(L, weak, (lua_Integer)i + 1);
+    }
     lua_rawseti(L, list, (lua_Integer)i + 1);
   }
   lua_rawgeti(L, mt, 1);
@@ -305,38 +329,74 @@ bool weft_lua_row(lua_State *L, struct weft_lua *w, int idx, struct weft_rows **
   return true;
 }
 
-static int loaded(lua_State *L, int status, lua_KContext ctx) {
-  (void)L, (void)status, (void)ctx;
-  return 1;
+/* Pushes field[key] of the table at idx, key being at 2; false, nothing pushed, when there is none. */
+static bool push_member(lua_State *L, int idx, const char *field) {
+  if (lua_getfield(L, idx, field) != LUA_TTABLE) return lua_pop(L, 1), false;
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, -2) == LUA_TNIL) return lua_pop(L, 2), false;
+  lua_remove(L, -2);
+  return true;
 }
 
-/* What lua/weft loads on touch: an association, a lazy column. May wait. */
-static int load(lua_State *L, struct weft_lua *w, int info) {
+/* Pushes the method called like the key at 2: the model's, or what every row can do; or nil. */
+static int push_method(lua_State *L, struct weft_lua *w, int info) {
+  if (push_member(L, info, "methods")) return 1;
+  weft_lua_slot(L, w, SLOT_ROW_METHODS);
+  lua_pushvalue(L, 2);
+  return lua_istable(L, -2) ? (lua_rawget(L, -2), 1) : (lua_pushnil(L), 1);
+}
+
+/* ctx: the index of the model info when a method is meant if nothing was loaded. */
+static int loaded(lua_State *L, int status, lua_KContext ctx) {
+  (void)status;
+  if (!ctx || !lua_isnil(L, -1)) return 1;
+  if (push_member(L, (int)ctx, "associations")) return 0; /* there is one, and no row of it */
+  return push_method(L, weft_lua_self(L), (int)ctx);
+}
+
+/* What lua/weft loads on touch: a lazy column, an association, perhaps one that is still to be discovered.
+   absent: it was included, and there was none. May wait. */
+static int load(lua_State *L, struct weft_lua *w, const struct result *r, int info, bool absent,
+                bool or_method) {
+  lua_KContext ctx = or_method ? info : 0;
   weft_lua_slot(L, w, SLOT_ASSOCIATION);
   lua_pushvalue(L, 1);
   lua_pushvalue(L, info);
   lua_pushvalue(L, 2);
-  lua_callk(L, 3, 1, 0, loaded);
-  return 1;
+  lua_pushboolean(L, r->strict);
+  lua_pushboolean(L, absent);
+  lua_callk(L, 5, 1, ctx, loaded);
+  return loaded(L, LUA_OK, ctx);
 }
 
-static int model_method(lua_State *L, struct weft_lua *w, int info) { /* key at 2 */
-  static const char *const fields[] = {"associations", "methods", NULL};
-  for (int i = 0; fields[i]; i++) {
-    lua_getfield(L, info, fields[i]);
-    if (lua_istable(L, -1)) {
-      lua_pushvalue(L, 2);
-      if (lua_rawget(L, -2) != LUA_TNIL) {
-        if (i == 1) return 1;
-        return load(L, w, info);
-      }
-      lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
+/* Might a foreign key make an association of that name, which goes before a method? */
+static bool like_a_key(const struct weft_table *t, struct weft_slice key) {
+  static const char *const endings[] = {"_id", "id", "_fk", "fk", "_uuid", "uuid"};
+  for (uint32_t i = 0; t && i < t->ncolumns; i++) {
+    struct weft_slice name = t->columns[i].name;
+    if (name.n <= key.n || strncasecmp(name.p, key.p, key.n) != 0) continue;
+    for (size_t k = 0; k < sizeof endings / sizeof *endings; k++)
+      if (name.n - key.n == strlen(endings[k]) &&
+          strncasecmp(name.p + key.n, endings[k], name.n - key.n) == 0)
+        return true;
   }
-  weft_lua_slot(L, w, SLOT_ROW_METHODS);
-  lua_pushvalue(L, 2);
-  return lua_istable(L, -2) ? (lua_rawget(L, -2), 1) : (lua_pushnil(L), 1);
+  return false;
+}
+
+/* row[key] for a key that is no column. */
+static int beyond_columns(lua_State *L, struct weft_lua *w, const struct result *r, int result,
+                          int info, struct lua_query *lq) {
+  size_t n;
+  const char *key = lua_tolstring(L, 2, &n);
+  bool absent = lua_getiuservalue(L, result, 3) == LUA_TTABLE &&
+                (lua_pushvalue(L, 2), lua_rawget(L, -2)) != LUA_TNIL;
+  if (push_member(L, info, "associations")) return load(L, w, r, info, absent, false);
+  if (absent) return 0;
+  bool discovered = !lq || weft_lua_complete(lq->model);
+  struct weft_table *t = lq ? weft_relation_table(lq->model->relation) : NULL;
+  if (!discovered && like_a_key(t, weft_slice(key, n))) return load(L, w, r, info, false, true);
+  push_method(L, w, info);
+  return discovered || !lua_isnil(L, -1) ? 1 : load(L, w, r, info, false, false);
 }
 
 /* row[key] for a key that the table does not hold. */
@@ -356,13 +416,11 @@ static int row_index(lua_State *L) {
   const char *key = lua_tolstring(L, 2, &n);
   struct weft_table *t = lq ? weft_relation_table(lq->model->relation) : NULL;
   if (t && t->known && weft_table_column(t, weft_slice(key, n)) >= 0) {
-    lua_getfield(L, info, "lazy");
-    if (lua_istable(L, -1) && (lua_pushvalue(L, 2), lua_rawget(L, -2)) != LUA_TNIL)
-      return load(L, w, info);
+    if (push_member(L, info, "lazy")) return load(L, w, r, info, false, false);
     return weft_lua_usage(L, w, "column '%s' of %s was not selected by the query of this row", key,
                           lq->model->label);
   }
-  return model_method(L, w, info);
+  return beyond_columns(L, w, r, result, info, lq);
 }
 
 /* for k, v in pairs(row): columns that are not NULL in their order, then whatever else the table holds. */
@@ -437,23 +495,72 @@ static int l_row_model(lua_State *L) { /* weft.model_of(row) */
   return 1;
 }
 
-static int l_row_siblings(lua_State *L) { /* core.row_siblings(row): the rows of its result still alive */
+static bool has(lua_State *L, int table, int key) {
+  lua_pushvalue(L, key);
+  bool found = lua_rawget(L, table) != LUA_TNIL;
+  lua_pop(L, 1);
+  return found;
+}
+
+/* Appends row i to the list on top when it lives, is not the one at 1, has no field called like the string at 2
+   (nil: any), and is no key of the table at 4 (nil: none). The rows by number are below the list. */
+static void add_sibling(lua_State *L, uint32_t i) {
+  if (lua_rawgeti(L, -2, (lua_Integer)i + 1) == LUA_TTABLE && !lua_rawequal(L, -1, 1) &&
+      (lua_isnil(L, 2) || !has(L, lua_gettop(L), 2)) && (lua_isnil(L, 4) || !has(L, 4, lua_gettop(L))))
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  else
+    lua_pop(L, 1);
+}
+
+/* core.row_siblings(row, field, limit, without): the row, then those behind it in its result, then those before it,
+   the nearest first: that live, have no such field yet and are no keys of without; at most limit in all. All but
+   the row may be left out. */
+static int l_row_siblings(lua_State *L) {
+  lua_settop(L, 4);
   struct result *r = check_row(L, "siblings");
-  int result = lua_gettop(L);
+  size_t limit = (size_t)luaL_optinteger(L, 3, LUA_MAXINTEGER);
+  uint32_t at = number_of(L, 1, r);
+  if (lua_getiuservalue(L, -1, 2) != LUA_TTABLE) lua_newtable(L);
   lua_newtable(L);
-  lua_Integer n = 0;
-  if (lua_getiuservalue(L, result, 2) == LUA_TTABLE && r->rows->nrows > 1) {
-    for (uint32_t i = 0; i < r->rows->nrows; i++) {
-      if (lua_rawgeti(L, -1, (lua_Integer)i + 1) == LUA_TTABLE) lua_rawseti(L, -3, ++n);
-      else lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
-  } else {
-    lua_pop(L, 1);
-    lua_pushvalue(L, 1);
-    lua_rawseti(L, -2, 1);
-  }
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, 1);
+  for (uint32_t i = at + 1; i < r->rows->nrows && lua_rawlen(L, -1) < limit; i++) add_sibling(L, i);
+  for (uint32_t i = at; i > 0 && lua_rawlen(L, -1) < limit; i--) add_sibling(L, i - 1);
   return 1;
+}
+
+/* core.row_copy(row): another table of the same row, with the fields that it has now. */
+static int l_row_copy(lua_State *L) {
+  struct result *r = check_row(L, "copy");
+  int result = lua_gettop(L);
+  uint32_t number = number_of(L, 1, r);
+  lua_createtable(L, 0, (int)r->rows->ncols + 1);
+  for (lua_pushnil(L); lua_next(L, 1);) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
+  lua_getmetatable(L, 1);
+  lua_setmetatable(L, -2);
+  if (r->rows->nrows > 1 && lua_getiuservalue(L, result, 2) == LUA_TTABLE) {
+    lua_pushvalue(L, result + 1);
+    lua_pushinteger(L, number);
+    lua_rawset(L, -3);
+  }
+  lua_settop(L, result + 1);
+  return 1;
+}
+
+void weft_lua_keep_look(lua_State *L, struct weft_lua *w, int from, int to, bool included) {
+  int top = lua_gettop(L);
+  const struct result *was = push_result_of(L, w, from);
+  struct result *is = was ? push_result_of(L, w, to) : NULL;
+  if (is) is->strict = was->strict;
+  if (is && included) {
+    lua_getiuservalue(L, -2, 3);
+    lua_setiuservalue(L, -2, 3);
+  }
+  lua_settop(L, top);
 }
 
 bool weft_lua_push_info(lua_State *L, struct weft_lua *w, int idx) {
@@ -468,6 +575,7 @@ void weft_lua_open_rows(lua_State *L, struct weft_lua *w) {
   static const luaL_Reg functions[] = {
       {"columns", l_columns},           {"model_of", l_row_model},
       {"row_info", l_row_info},         {"row_siblings", l_row_siblings},
+      {"row_copy", l_row_copy},
       {NULL, NULL}};
   weft_lua_metatable(L, w, SLOT_MT_RESULT, "weft.result", meta);
   lua_pop(L, 1);

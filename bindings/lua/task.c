@@ -285,7 +285,7 @@ static void timer_wakes(void *ud) { /* a deadline that nothing else watches */
 }
 
 static bool is_held_by(const struct task *t, const void *tx) {
-  return t->waiting && t->waiting->call && weft_call_waits_for(t->waiting->call, tx);
+  return t->waiting && weft_lua_held_up(t->waiting, tx);
 }
 
 static bool is_task(const struct task *t, const void *who) { return t == who; }
@@ -296,7 +296,7 @@ bool weft_lua_waits_for_task(struct weft_lua *w, const struct wait *at, const st
 }
 
 /* Does t wait, directly or through others, for a transaction that cannot go on before t has ended? */
-static bool waits_for_us(lua_State *L, struct weft_lua *w, struct task *t) {
+static bool waits_for_our_tx(lua_State *L, struct weft_lua *w, struct task *t) {
   const struct wait on_t = {.target = t};
   for (struct weft_list *l = w->txs.next; l != &w->txs; l = l->next) {
     struct lua_tx *tx = WEFT_CONTAINER(l, struct lua_tx, link);
@@ -317,7 +317,7 @@ static int l_await(lua_State *L) {
   if (t->ended) return give_results(L, t);
   weft_lua_may_wait(L, w, false);
   if (w->task == t) return weft_lua_usage(L, w, "a task cannot await itself");
-  if (waits_for_us(L, w, t)) {
+  if (waits_for_our_tx(L, w, t)) {
     struct weft_error err;
     weft_fail(&err, WEFT_DEADLOCK, "the awaited task waits for the transaction that is open here");
     return weft_lua_raise(L, w, &err, NULL);
@@ -331,6 +331,14 @@ static int l_await(lua_State *L) {
     weft_timer_start(wait->timer, weft_lua_deadline(w));
   }
   return weft_lua_wait(L, w, wait, (lua_KContext)wait, await_k);
+}
+
+/* core.waits_for_us(task): whether it waits, directly or through others, for the task that runs here. */
+static int l_waits_for_us(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  const struct wait on_it = {.target = check_task(L)};
+  lua_pushboolean(L, w->task && weft_lua_waits_for_task(w, &on_it, w->task));
+  return 1;
 }
 
 static int l_cancel(lua_State *L) {
@@ -353,8 +361,10 @@ static int task_tostring(lua_State *L) {
 /* ---- spawn, run, all, sleep, timeout ---- */
 
 static void check_function(lua_State *L, struct weft_lua *w, int idx, const char *who) {
-  if (lua_type(L, idx) != LUA_TFUNCTION)
+  if (lua_type(L, idx) == LUA_TFUNCTION) return;
+  if (luaL_getmetafield(L, idx, "__call") == LUA_TNIL) /* a service can be called */
     weft_lua_usage(L, w, "%s takes a function, got %s", who, luaL_typename(L, idx));
+  lua_pop(L, 1);
 }
 
 static int l_spawn(lua_State *L) {
@@ -385,6 +395,19 @@ static int run_k(lua_State *L, int status, lua_KContext ctx) {
   return give_results(L, t);
 }
 
+static void leave_run(struct task *t) {
+  if (t->run) t->run->live--;
+  t->run = NULL;
+}
+
+/* core.spawn_apart(fn): a task that outlives whoever starts it, of no weft.run and without its deadline. */
+static int l_spawn_apart(lua_State *L) {
+  struct task *t = weft_lua_spawn(L, weft_lua_self(L), lua_gettop(L) - 1, false);
+  leave_run(t);
+  t->deadline = 0;
+  return 1;
+}
+
 static void cancel_run(struct wait *wait, enum weft_kind why) {
   struct run *run = WEFT_CONTAINER(wait, struct run, wait);
   struct weft_lua *w = wait->task->w;
@@ -406,7 +429,7 @@ static int l_run(lua_State *L) {
   weft_lua_wait_init(&run->wait, cancel_run);
   lua_insert(L, 1);
   struct task *t = weft_lua_spawn(L, w, nargs, false); /* 1 run, 2 handle */
-  if (t->run) t->run->live--;
+  leave_run(t);
   t->run = run;
   run->live = 1;
   return weft_lua_wait(L, w, &run->wait, (lua_KContext)run, run_k);
@@ -575,6 +598,7 @@ void weft_lua_open_task(lua_State *L, struct weft_lua *w) {
   static const luaL_Reg functions[] = {{"spawn", l_spawn},   {"run", l_run},
                                        {"all", l_all},       {"sleep", l_sleep},
                                        {"timeout", l_timeout}, {"may_wait", l_may_wait}, {"finish", l_finish},
+                                       {"spawn_apart", l_spawn_apart}, {"waits_for_us", l_waits_for_us},
                                        {NULL, NULL}};
   weft_lua_metatable(L, w, SLOT_MT_TASK, "weft.task", meta);
   lua_pop(L, 1);

@@ -7,47 +7,91 @@
 
 /* ---- running ---- */
 
+/* The stack: what lua/weft made of the query on top. */
+static int prepared_k(lua_State *L, int status, lua_KContext ctx) {
+  lua_replace(L, 1);
+  return ((lua_KFunction)ctx)(L, status, 0);
+}
+
+static bool is_prepared(lua_State *L, struct weft_lua *w, const struct lua_query *lq) {
+  if (lq->q->loose) return false;
+  if (!lq->includes) return true;
+  const struct lua_level *root = weft_lua_push_levels(L, w, 1);
+  if (root) lua_pop(L, 1);
+  return root && weft_relation_table(lq->model->relation)->known && weft_lua_fresh(root);
+}
+
+int weft_lua_prepared(lua_State *L, struct weft_lua *w, struct lua_query *lq, lua_KFunction k) {
+  if (is_prepared(L, w, lq)) return k(L, LUA_OK, 0);
+  weft_lua_slot(L, w, SLOT_PREPARE);
+  lua_pushvalue(L, 1);
+  lua_callk(L, 1, 1, (lua_KContext)k, prepared_k);
+  return prepared_k(L, LUA_OK, (lua_KContext)k);
+}
+
 int weft_lua_run_query(lua_State *L, struct weft_lua *w, struct lua_query *lq, struct weft_query *q,
                        const char *op, int mode, lua_KFunction k) {
+  if (lq->includes && !weft_query_verb(q)) {
+    if (weft_lua_push_levels(L, w, 1)) return weft_lua_run_fetch(L, w, lq, q, op, mode);
+    weft_query_unref(q); /* finalized: the state is being closed */
+    return luaL_error(L, "the query was not prepared");
+  }
   struct lua_call *c = weft_lua_call(w, op);
   c->mode = mode;
   c->context = weft_lua_about(lq, op);
   c->model = lq->model;
-  weft_db_query(lq->model->relation, weft_lua_join(L, w, lq->model->db, &c->call), q,
+  weft_db_query(lq->model->relation, weft_lua_join(L, w, lq->model->db, &c->call.level), q,
                 &c->call);
   weft_query_unref(q); /* the call holds it */
   return weft_lua_await(L, c, k);
 }
 
+static int known(lua_State *L, struct weft_lua *w, struct lua_query *lq, const char *op, lua_KFunction k);
+
 /* Another task's DDL may have made it unknown again meanwhile. */
 static int known_k(lua_State *L, int status, lua_KContext ctx) {
   struct lua_call *c = (struct lua_call *)ctx;
-  struct lua_query *lq = lua_touserdata(L, 1);
   struct weft_lua *w = c->w;
   lua_KFunction k = c->after;
   const char *op = c->context.op;
+  (void)status;
   weft_lua_call_done(c);
-  if (weft_relation_table(lq->model->relation)->known) return k(L, status, 0);
-  return weft_lua_with_table(L, w, lq, op, k);
+  return known(L, w, lua_touserdata(L, 1), op, k);
 }
 
-int weft_lua_with_table(lua_State *L, struct weft_lua *w, struct lua_query *lq, const char *op,
-                        lua_KFunction k) {
+/* Goes on in k once the table of lq is known. */
+static int known(lua_State *L, struct weft_lua *w, struct lua_query *lq, const char *op, lua_KFunction k) {
   struct weft_relation *r = lq->model->relation;
-  weft_lua_may_wait(L, w, false);
   if (weft_relation_table(r)->known) return k(L, LUA_OK, 0);
   struct lua_call *c = weft_lua_call(w, op);
   c->context = weft_lua_about(lq, op);
   c->after = k;
-  weft_db_discover(r, weft_lua_join(L, w, lq->model->db, &c->call), &c->call);
+  weft_db_discover(r, weft_lua_join(L, w, lq->model->db, &c->call.level), &c->call);
   return weft_lua_await(L, c, known_k);
 }
 
-static int fail(lua_State *L, struct lua_call *c, enum weft_kind kind, const char *message) {
+/* What is prepared has a table that is known. */
+int weft_lua_with_table(lua_State *L, struct weft_lua *w, struct lua_query *lq, const char *op,
+                        lua_KFunction k) {
+  weft_lua_may_wait(L, w, false);
+  if (!is_prepared(L, w, lq)) return weft_lua_prepared(L, w, lq, k);
+  return known(L, w, lq, op, k);
+}
+
+bool weft_lua_count_wrong(int mode, uint32_t nrows) {
+  return mode == ANSWER_ONE ? nrows != 1 : mode == ANSWER_GET && nrows == 0;
+}
+
+void weft_lua_count_error(struct weft_error *err, int mode, uint32_t nrows) {
+  if (nrows > 1) weft_fail(err, WEFT_MANY, "one() found more than one row");
+  else weft_fail(err, WEFT_NOT_FOUND, mode == ANSWER_ONE ? "one() found no row" : "no row has this key");
+}
+
+static int raise_count(lua_State *L, struct lua_call *c) {
   struct weft_error err;
   struct weft_lua *w = c->w;
   struct weft_lua_context context = c->context;
-  weft_fail(&err, kind, "%s", message);
+  weft_lua_count_error(&err, c->mode, c->call.rows->nrows);
   weft_lua_call_done(c);
   return weft_lua_raise(L, w, &err, &context);
 }
@@ -58,13 +102,25 @@ void weft_lua_push_scalar(lua_State *L, struct weft_lua *w, const struct weft_ro
 }
 
 /* The buffer stays, for the next text is about as long. Lua's memory error may come in between. */
-static void push_json(lua_State *L, struct weft_lua *w, const struct weft_rows *rows) {
+void weft_lua_push_text(lua_State *L, struct weft_lua *w) {
   enum { KEEP = 1 << 20 };
   struct weft_buf *b = &w->text;
-  weft_buf_reset(b);
-  weft_json_rows(b, rows);
   lua_pushlstring(L, b->p ? b->p : "[]", b->p ? b->n : 2);
   if (b->cap > KEEP) weft_buf_release(b);
+}
+
+bool weft_lua_strict(const struct weft_query *q) {
+  for (; q; q = q->prev)
+    if (q->clause == WEFT_C_NOTE && q->number & WEFT_NOTE_STRICT) return true;
+  return false;
+}
+
+static struct weft_lua_look look_of(lua_State *L) {
+  const struct lua_query *lq = lua_touserdata(L, 1);
+  struct weft_lua_look look = {.model = -1};
+  look.strict = weft_lua_strict(lq->q);
+  lua_getiuservalue(L, 1, 1);
+  return look;
 }
 
 int weft_lua_answer_k(lua_State *L, int status, lua_KContext ctx) {
@@ -72,33 +128,25 @@ int weft_lua_answer_k(lua_State *L, int status, lua_KContext ctx) {
   struct weft_lua *w = c->w;
   struct weft_rows *rows = c->call.rows;
   (void)status;
+  if (weft_lua_count_wrong(c->mode, rows->nrows)) return raise_count(L, c);
   switch (c->mode) {
-    case ANSWER_ROWS:
-      lua_getiuservalue(L, 1, 1);
-      weft_lua_push_rows(L, w, rows, -1);
-      break;
+    case ANSWER_ROWS: weft_lua_push_rows(L, w, rows, look_of(L)); break;
     case ANSWER_ONE:
-      if (rows->nrows > 1) return fail(L, c, WEFT_MANY, "one() found more than one row");
-      /* fall through */
     case ANSWER_GET:
-      if (rows->nrows == 0)
-        return fail(L, c, WEFT_NOT_FOUND, c->mode == ANSWER_ONE ? "one() found no row"
-                                                                : "no row has this key");
-      /* fall through */
     case ANSWER_FIRST:
-      if (rows->nrows == 0) {
-        lua_pushnil(L);
-        break;
-      }
-      lua_getiuservalue(L, 1, 1);
-      weft_lua_push_row(L, w, rows, 0, -1);
+      if (rows->nrows == 0) lua_pushnil(L);
+      else weft_lua_push_row(L, w, rows, 0, look_of(L));
       break;
     case ANSWER_EXISTS:
       lua_pushboolean(L, rows->nrows > 0 && rows->cells[0].type != WEFT_NULL &&
                              rows->cells[0].u.i != 0);
       break;
     case ANSWER_SCALAR: weft_lua_push_scalar(L, w, rows); break;
-    case ANSWER_JSON: push_json(L, w, rows); break;
+    case ANSWER_JSON:
+      weft_buf_reset(&w->text);
+      weft_json_rows(&w->text, rows);
+      weft_lua_push_text(L, w);
+      break;
     default: lua_pushinteger(L, rows->affected < 0 ? 0 : rows->affected);
   }
   weft_lua_call_done(c);
@@ -143,21 +191,31 @@ struct weft_query *weft_lua_ordered(struct weft_query *q, const struct weft_tabl
   return weft_query_end(c);
 }
 
-static int l_all(lua_State *L) {
+static int begin(lua_State *L, lua_KFunction k) {
   struct weft_lua *w = weft_lua_self(L);
   struct lua_query *lq = weft_lua_check_query(L, w, 1);
   weft_lua_may_wait(L, w, false);
-  return weft_lua_run_query(L, w, lq, weft_query_ref(weft_lua_current(lq)), "all", ANSWER_ROWS,
+  return weft_lua_prepared(L, w, lq, k);
+}
+
+static int whole(lua_State *L, const char *op, int mode) {
+  struct lua_query *lq = lua_touserdata(L, 1);
+  return weft_lua_run_query(L, weft_lua_self(L), lq, weft_query_ref(weft_lua_current(lq)), op, mode,
                             weft_lua_answer_k);
 }
 
-static int l_json(lua_State *L) {
-  struct weft_lua *w = weft_lua_self(L);
-  struct lua_query *lq = weft_lua_check_query(L, w, 1);
-  weft_lua_may_wait(L, w, false);
-  return weft_lua_run_query(L, w, lq, weft_query_ref(weft_lua_current(lq)), "json", ANSWER_JSON,
-                            weft_lua_answer_k);
+static int all_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return whole(L, "all", ANSWER_ROWS);
 }
+
+static int json_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return whole(L, "json", ANSWER_JSON);
+}
+
+static int l_all(lua_State *L) { return begin(L, all_k); }
+static int l_json(lua_State *L) { return begin(L, json_k); }
 
 static int first_k(lua_State *L, int status, lua_KContext ctx) {
   struct weft_lua *w = weft_lua_self(L);
@@ -175,13 +233,14 @@ static int l_first(lua_State *L) {
   return weft_lua_with_table(L, w, weft_lua_check_query(L, w, 1), "first", first_k);
 }
 
-static int l_one(lua_State *L) {
-  struct weft_lua *w = weft_lua_self(L);
-  struct lua_query *lq = weft_lua_check_query(L, w, 1);
-  weft_lua_may_wait(L, w, false);
-  return weft_lua_run_query(L, w, lq, limited(weft_lua_current(lq), 2), "one", ANSWER_ONE,
-                            weft_lua_answer_k);
+static int one_k(lua_State *L, int status, lua_KContext ctx) {
+  struct lua_query *lq = lua_touserdata(L, 1);
+  (void)status, (void)ctx;
+  return weft_lua_run_query(L, weft_lua_self(L), lq, limited(weft_lua_current(lq), 2), "one",
+                            ANSWER_ONE, weft_lua_answer_k);
 }
+
+static int l_one(lua_State *L) { return begin(L, one_k); }
 
 /* ---- by key ---- */
 
@@ -272,7 +331,7 @@ static int find(lua_State *L, const char *op, int mode) {
   int n = lua_gettop(L) - 1;
   weft_lua_may_wait(L, w, false);
   if (n < 1) return weft_lua_usage(L, w, "%s takes the values of the key", op);
-  if (!plain_base(base, &batch)) {
+  if (lq->includes || !plain_base(base, &batch)) {
     for (int i = 2; i <= n + 1; i++)
       if (lua_isnil(L, i) || lua_touserdata(L, i) == w->null)
         return weft_lua_usage(L, w, "%s: the key is nil", op);
@@ -284,7 +343,7 @@ static int find(lua_State *L, const char *op, int mode) {
   c->model = lq->model;
   if (n > 4) keys = weft_arena_alloc(&c->call.arena, (size_t)n * sizeof *keys);
   for (int i = 0; i < n; i++) key_value(L, c, i + 2, &keys[i]);
-  weft_db_find(lq->model->relation, weft_lua_join(L, w, lq->model->db, &c->call), base, keys, (uint32_t)n,
+  weft_db_find(lq->model->relation, weft_lua_join(L, w, lq->model->db, &c->call.level), base, keys, (uint32_t)n,
                batch && w->task, &c->call);
   return weft_lua_await(L, c, weft_lua_answer_k);
 }
@@ -295,22 +354,34 @@ static int l_get(lua_State *L) { return find(L, "get", ANSWER_GET); }
 /* ---- aggregates ---- */
 
 static int verb(lua_State *L, enum weft_clause clause, const char *op, int mode) {
-  struct weft_lua *w = weft_lua_self(L);
-  struct lua_query *lq = weft_lua_check_query(L, w, 1);
-  weft_lua_may_wait(L, w, false);
+  struct lua_query *lq = lua_touserdata(L, 1);
   struct weft_query *c = weft_query_begin(weft_lua_current(lq), clause);
-  return weft_lua_run_query(L, w, lq, weft_query_end(c), op, mode, weft_lua_answer_k);
+  return weft_lua_run_query(L, weft_lua_self(L), lq, weft_query_end(c), op, mode, weft_lua_answer_k);
 }
 
-static int l_count(lua_State *L) { return verb(L, WEFT_C_COUNT, "count", ANSWER_SCALAR); }
-static int l_exists(lua_State *L) { return verb(L, WEFT_C_EXISTS, "exists", ANSWER_EXISTS); }
+static int count_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return verb(L, WEFT_C_COUNT, "count", ANSWER_SCALAR);
+}
+
+static int exists_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return verb(L, WEFT_C_EXISTS, "exists", ANSWER_EXISTS);
+}
+
+static int scalar(lua_State *L, lua_KFunction k) {
+  weft_lua_bare(L, weft_lua_self(L));
+  return begin(L, k);
+}
+
+static int l_count(lua_State *L) { return scalar(L, count_k); }
+static int l_exists(lua_State *L) { return scalar(L, exists_k); }
 
 static int aggregate(lua_State *L, enum weft_expr_kind kind, const char *op) {
   struct weft_lua *w = weft_lua_self(L);
-  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  struct lua_query *lq = lua_touserdata(L, 1);
   struct weft_lua_context about = weft_lua_about(lq, op);
   struct weft_error err;
-  weft_lua_may_wait(L, w, false);
   struct weft_query *c = weft_query_begin(weft_lua_current(lq), WEFT_C_AGGREGATE);
   struct weft_item *item = weft_arena_alloc(&c->arena, sizeof *item);
   const struct weft_expr *x;
@@ -331,12 +402,51 @@ static int aggregate(lua_State *L, enum weft_expr_kind kind, const char *op) {
   return weft_lua_run_query(L, w, lq, c, op, ANSWER_SCALAR, weft_lua_answer_k);
 }
 
-static int l_sum(lua_State *L) { return aggregate(L, WEFT_E_SUM, "sum"); }
-static int l_avg(lua_State *L) { return aggregate(L, WEFT_E_AVG, "avg"); }
-static int l_min(lua_State *L) { return aggregate(L, WEFT_E_MIN, "min"); }
-static int l_max(lua_State *L) { return aggregate(L, WEFT_E_MAX, "max"); }
+static int sum_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return aggregate(L, WEFT_E_SUM, "sum");
+}
+
+static int avg_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return aggregate(L, WEFT_E_AVG, "avg");
+}
+
+static int min_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return aggregate(L, WEFT_E_MIN, "min");
+}
+
+static int max_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return aggregate(L, WEFT_E_MAX, "max");
+}
+
+static int l_sum(lua_State *L) { return scalar(L, sum_k); }
+static int l_avg(lua_State *L) { return scalar(L, avg_k); }
+static int l_min(lua_State *L) { return scalar(L, min_k); }
+static int l_max(lua_State *L) { return scalar(L, max_k); }
 
 /* ---- without running ---- */
+
+struct weft_query *weft_lua_plan(lua_State *L, struct weft_lua *w, struct lua_query *lq,
+                                 struct weft_query *q, const char *op, struct weft_plan **plan) {
+  struct weft_lua_context about = weft_lua_about(lq, op);
+  struct weft_table *t = weft_relation_table(lq->model->relation);
+  struct weft_error err;
+  const struct weft_query *root = q;
+  while (root->prev) root = root->prev;
+  if (root->table->id != t->id) {
+    struct weft_query *old = q;
+    q = weft_query_rebase(old, t);
+    weft_query_unref(old);
+  }
+  if (weft_query_check_all(q, &err) || weft_db_plan(lq->model->relation, q, plan, &err)) {
+    weft_query_unref(q);
+    weft_lua_raise(L, w, &err, &about);
+  }
+  return q;
+}
 
 static int sql_k(lua_State *L, int status, lua_KContext ctx) {
   struct weft_lua *w = weft_lua_self(L);
@@ -345,21 +455,13 @@ static int sql_k(lua_State *L, int status, lua_KContext ctx) {
   struct weft_plan *plan;
   struct weft_error err;
   struct weft_arena arena;
-  struct weft_query *q = weft_lua_current(lq);
   (void)status, (void)ctx;
-  struct weft_table *t = weft_relation_table(lq->model->relation);
-  const struct weft_query *root = q;
-  while (root->prev) root = root->prev;
-  q = root->table->id == t->id ? weft_query_ref(q) : weft_query_rebase(q, t);
-  int rc = weft_query_check_all(q, &err) || weft_db_plan(lq->model->relation, q, &plan, &err);
-  if (rc) {
-    weft_query_unref(q);
-    return weft_lua_raise(L, w, &err, &about);
-  }
+  struct weft_query *q =
+      weft_lua_plan(L, w, lq, weft_query_ref(weft_lua_current(lq)), "sql", &plan);
   weft_arena_init(&arena, NULL, 0);
   struct weft_value *v = weft_arena_alloc(&arena, (plan->nslots + 1) * sizeof *v);
   lua_pushlstring(L, plan->sql.p, plan->sql.n);
-  rc = weft_plan_bind(plan, q, &arena, v, &err);
+  int rc = weft_plan_bind(plan, q, &arena, v, &err);
   if (rc == 0) {
     lua_createtable(L, (int)plan->nslots, 0);
     for (uint32_t i = 0; i < plan->nslots; i++) {
@@ -386,7 +488,9 @@ static int discover_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int l_discover(lua_State *L) { /* core.discover(model): learns its table; returns the model */
   struct weft_lua *w = weft_lua_self(L);
-  return weft_lua_with_table(L, w, weft_lua_check_query(L, w, 1), "discover", discover_k);
+  struct lua_query *lq = weft_lua_check_query(L, w, 1);
+  weft_lua_may_wait(L, w, false);
+  return known(L, w, lq, "discover", discover_k);
 }
 
 void weft_lua_open_terminal(lua_State *L, struct weft_lua *w) {

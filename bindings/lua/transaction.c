@@ -22,9 +22,9 @@ static struct lua_tx *innermost(lua_State *L, struct weft_lua *w, const struct w
 }
 
 struct weft_tx *weft_lua_join(lua_State *L, struct weft_lua *w, struct weft_db *db,
-                              struct weft_call *call) {
+                              uint32_t *level) {
   if (weft_list_empty(&w->txs)) return NULL;
-  struct lua_tx *tx = innermost(L, w, db, &call->level);
+  struct lua_tx *tx = innermost(L, w, db, level);
   return tx ? tx->tx : NULL;
 }
 

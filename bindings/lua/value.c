@@ -211,10 +211,19 @@ static int l_path(lua_State *L) {
   return pack(L, SLOT_MT_PATH);
 }
 
-static int l_now(lua_State *L) { /* the wall clock as a timestamp with zone: RFC 3339, UTC, 6 digits */
+/* core.wall_clock(): one reading as a timestamp with zone (RFC 3339, UTC, 6 digits), and as microseconds
+   since 1970. */
+static int l_wall_clock(lua_State *L) {
   char text[40];
   struct weft_value v = {.type = WEFT_TIMESTAMPTZ, .u.i = weft_clock_wall_us()};
   lua_pushlstring(L, text, weft_time_text(text, v));
+  lua_pushinteger(L, v.u.i);
+  return 2;
+}
+
+static int l_now(lua_State *L) {
+  l_wall_clock(L);
+  lua_pop(L, 1);
   return 1;
 }
 
@@ -227,6 +236,7 @@ void weft_lua_open_value(lua_State *L, struct weft_lua *w) {
   static const luaL_Reg null_meta[] = {{"__tostring", l_null_tostring}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
       {"array", l_array}, {"json", l_json}, {"raw", l_raw}, {"path", l_path}, {"now", l_now},
+      {"wall_clock", l_wall_clock},
       {NULL, NULL}};
   static const struct { int slot; const char *name; } marks[] = {
       {SLOT_MT_ARRAY, "weft.array"},         {SLOT_MT_JSON, "weft.json"},

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting and waking. One code path: inside a task the coroutine yields to the scheduler and is resumed
-   in the turn in which its wait is done; on the main coroutine the loop is pumped, never nested. */
+   in the turn in which its wait is done; on the main coroutine the loop is pumped, never nested. A wait
+   that ended at once does not yield; but a task that had many of them in a row lets the others run. */
 #include "weft_lua.h"
+
+enum { INLINE_RUN = 128 };
 
 void weft_lua_wait_init(struct wait *wait, void (*cancel)(struct wait *, enum weft_kind)) {
   memset(wait, 0, sizeof *wait);
@@ -63,11 +66,16 @@ static bool awaits(struct weft_lua *w, const struct lua_tx *tx, const struct tas
   return weft_lua_waits_for_task(w, tx->task ? tx->task->waiting : w->waiting, who);
 }
 
-static void find_deadlock(struct weft_lua *w, struct wait *wait) {
-  if (!wait->call || !w->task) return;
+bool weft_lua_held_up(const struct wait *wait, const struct weft_tx *tx) {
+  return (wait->call && weft_call_waits_for(wait->call, tx)) ||
+         (wait->fetch && weft_fetch_waits_for(wait->fetch, tx));
+}
+
+void weft_lua_find_deadlock(struct weft_lua *w, struct wait *wait, const struct task *who) {
+  if (!(wait->call || wait->fetch) || !wait->cancel || !who) return;
   for (struct weft_list *l = w->txs.next; l != &w->txs; l = l->next) {
     struct lua_tx *tx = WEFT_CONTAINER(l, struct lua_tx, link);
-    if (tx->tx && weft_call_waits_for(wait->call, tx->tx) && awaits(w, tx, w->task)) {
+    if (tx->tx && weft_lua_held_up(wait, tx->tx) && awaits(w, tx, who)) {
       wait->why = WEFT_DEADLOCK;
       wait->cancel(wait, WEFT_DEADLOCK);
       return;
@@ -78,12 +86,14 @@ static void find_deadlock(struct weft_lua *w, struct wait *wait) {
 int weft_lua_wait(lua_State *L, struct weft_lua *w, struct wait *wait, lua_KContext ctx,
                   lua_KFunction k) {
   struct weft_error err;
-  if (!wait->done && w->task) {
-    find_deadlock(w, wait);
-    if (wait->done) return k(L, LUA_OK, ctx);
-    wait->task = w->task;
-    w->task->waiting = wait;
+  struct task *t = w->task;
+  if (!wait->done) weft_lua_find_deadlock(w, wait, t);
+  bool turn = wait->done && t && ++t->inlined > INLINE_RUN && !t->cancelled;
+  if (t && (turn || !wait->done)) {
+    wait->task = t;
+    t->waiting = turn ? NULL : wait;
     w->suspending = true;
+    if (turn) weft_loop_defer(w->loop, &t->item);
     return lua_yieldk(L, 0, ctx, k);
   }
   if (!wait->done) {

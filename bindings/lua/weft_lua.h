@@ -13,10 +13,12 @@
 
 #include "db.h"
 #include "decimal.h"
+#include "fetch.h"
 #include "json.h"
 
 struct task;
 struct frame;
+struct lua_query;
 
 enum { DECIMALS = 256, MAX_LEVELS = 64 };
 
@@ -31,11 +33,15 @@ enum weft_lua_slot {
   SLOT_MT_PATH,
   SLOT_MT_CONDITION,
   SLOT_MT_AGGREGATE,
+  SLOT_MT_PLUS,      /* of core.plus: a column and so much more, for updates */
   SLOT_MT_RESULT,
   SLOT_MT_SINGLE,    /* of results that hold their only row themselves: no finalizer */
   SLOT_MT_DB,
   SLOT_MT_TX,
   SLOT_MT_TASK,
+  SLOT_MT_LEVEL,
+  SLOT_MT_FETCH,
+  SLOT_MT_ASSOCIATION,
   SLOT_NULL,         /* weft.null */
   SLOT_ROW_METHODS,  /* save update delete reload changed */
   SLOT_SHAPES,       /* lightuserdata of weft_columns -> keys table */
@@ -49,7 +55,10 @@ enum weft_lua_slot {
   SLOT_KEY_INDEX,    /* "__index" */
   SLOT_KEY_PAIRS,    /* "__pairs" */
   SLOT_DECIMALS,     /* decimals met lately, by hash */
-  SLOT_ASSOCIATION,  /* function(row, model info, key) of lua/weft, or nil */
+  SLOT_ASSOCIATION,  /* function(row, model info, key, strict, absent) of lua/weft */
+  SLOT_WIRED,        /* function(model info, name) of lua/weft: a wired association, or nil */
+  SLOT_UNKNOWN,      /* function(model info, name) of lua/weft: raises when no such association can be */
+  SLOT_PREPARE,      /* function(query) of lua/weft: names looked up, includes compiled */
   SLOT_EVENT_THREAD, /* where event handlers run */
   SLOT_WEAK,         /* metatable of weak tables */
   SLOT_COUNT
@@ -67,6 +76,7 @@ struct weft_lua {
   struct weft_list tasks;   /* live ones */
   struct weft_list spare;   /* calls to use again */
   struct weft_list calls;   /* those in use */
+  struct weft_list fetches; /* struct lua_fetch.link */
   uint32_t nspare;
   bool suspending;     /* the yield that is under way is Weft's own, not the user's */
   int callbacks;       /* depth of event handlers */
@@ -145,7 +155,8 @@ struct wait {
   bool done;
   struct task *task;   /* who waits; NULL: the main coroutine, or nobody yet */
   struct task *target; /* the task that is awaited, for the search of deadlocks */
-  struct weft_call *call; /* or the statement */
+  struct weft_call *call;   /* or the statement */
+  struct weft_fetch *fetch; /* or the statements */
   enum weft_kind why;  /* WEFT_OK, or why the wait was given up */
   void (*cancel)(struct wait *wait, enum weft_kind why); /* makes done come; NULL: cannot be */
   struct weft_timer *timer; /* of a sleep, or of a deadline that nothing else watches */
@@ -163,6 +174,10 @@ void weft_lua_wake(struct weft_lua *w, struct wait *wait);
 /* Raises why a wait was given up: "cancelled" or "timeout". */
 int weft_lua_given_up(lua_State *L, struct weft_lua *w, const struct wait *wait);
 int64_t weft_lua_deadline(const struct weft_lua *w);
+/* Gives the wait of who (NULL: the main coroutine) up when it waits for itself through a transaction. */
+void weft_lua_find_deadlock(struct weft_lua *w, struct wait *wait, const struct task *who);
+/* Does the wait end only after tx has given something back? */
+bool weft_lua_held_up(const struct wait *wait, const struct weft_tx *tx);
 void weft_lua_open_task(lua_State *L, struct weft_lua *w);
 void weft_lua_open_coroutine(lua_State *L, struct weft_lua *w);
 void weft_lua_close_tasks(struct weft_lua *w);
@@ -225,16 +240,62 @@ void weft_lua_call_done(struct lua_call *c);                        /* back to t
    back first) before k would see it. */
 int weft_lua_await(lua_State *L, struct lua_call *c, lua_KFunction k);
 
+/* ---- hop.c ---- */
+/* NULL: it is none, or was finalized because the state is being closed. */
+struct weft_association *weft_lua_to_hop(lua_State *L, struct weft_lua *w, int idx);
+/* The numbers in t of the n columns that the list at idx names; raises usage for an unknown one. */
+void weft_lua_key_numbers(lua_State *L, struct weft_lua *w, int idx, const struct weft_table *t,
+                          uint32_t n, uint32_t *out);
+void weft_lua_open_hop(lua_State *L, struct weft_lua *w);
+
+/* ---- bind.c ---- */
+/* The query with its names bound, owned: info is the index of its model info, answers of a table or 0. -1 with
+   *need: what core.bind says is on top of the stack; *need NULL: it failed for good. Raises what Lua raises. */
+int weft_lua_bind_query(lua_State *L, struct weft_lua *w, struct lua_query *lq, int info, int answers,
+                        const char **need, struct weft_query **out, struct weft_error *err);
+void weft_lua_open_bind(lua_State *L, struct weft_lua *w);
+
+/* ---- fetch.c: queries whose rows come with others below them ---- */
+struct lua_level { /* user value 1: a table of [1] the model info, [2] the set of names of what is below, and
+                      behind them the levels below, in order; after: who is told of its rows */
+  struct weft_level *level;  /* NULL: the root, whose levels are: */
+  struct weft_level **below; /* owned with their references */
+  uint32_t nbelow;
+  bool tells;                /* it or a level below has an `after` */
+};
+/* The levels of the query at idx when they were compiled, pushed; NULL, nothing pushed, else. */
+struct lua_level *weft_lua_push_levels(lua_State *L, struct weft_lua *w, int idx);
+/* Do they fit the tables as they are now? Those that do not are run all the same, as queries made of an older table
+   are: what they name may be gone. */
+bool weft_lua_fresh(const struct lua_level *root);
+/* Runs q (its reference is taken over) with what is included below it: the root on top of the stack, the
+   query at 1. mode: enum answer. */
+int weft_lua_run_fetch(lua_State *L, struct weft_lua *w, struct lua_query *lq, struct weft_query *q,
+                       const char *op, int mode);
+void weft_lua_close_fetches(struct weft_lua *w);
+void weft_lua_open_fetch(lua_State *L, struct weft_lua *w);
+
 /* ---- rows.c ---- */
 struct model;
-/* Pushes one row / all rows as tables. model: index of the model info table, or 0. Takes no reference of
-   its own beyond what Lua holds. */
+/* How rows are shown: stack indices, 0 for none. */
+struct weft_lua_look {
+  int model;     /* the model info table */
+  int included;  /* the set of associations that come with the rows */
+  uint32_t more; /* fields that will be added to each row */
+  bool strict;   /* touching what was not included raises */
+  bool below;    /* rows of a level: the pushed list is the result's own, to be made weak once they are linked */
+};
+/* Pushes one row / all rows as tables. Takes no reference of its own beyond what Lua holds. */
 void weft_lua_push_row(lua_State *L, struct weft_lua *w, struct weft_rows *rows, uint32_t i,
-                       int model);
-void weft_lua_push_rows(lua_State *L, struct weft_lua *w, struct weft_rows *rows, int model);
+                       struct weft_lua_look look);
+void weft_lua_push_rows(lua_State *L, struct weft_lua *w, struct weft_rows *rows,
+                        struct weft_lua_look look);
 void weft_lua_open_rows(lua_State *L, struct weft_lua *w);
 /* Pushes the keys table of columns: the list of their names, and name -> number. */
 void weft_lua_push_shape(lua_State *L, struct weft_lua *w, struct weft_columns *columns);
+/* The result of the row at `to`, which is nobody else's, is as strict as that of the row at `from`, and knows, if
+   told so, of the same associations that were included. */
+void weft_lua_keep_look(lua_State *L, struct weft_lua *w, int from, int to, bool included);
 /* Pushes the model info of the row at idx; false, nothing pushed, when it has none. */
 bool weft_lua_push_info(lua_State *L, struct weft_lua *w, int idx);
 /* The result that a row belongs to (its columns, and the row's number), false when t is no row. */
@@ -265,33 +326,44 @@ struct lua_tx {
   uint32_t nlevels;        /* open nested transactions, and who opened each: */
   const lua_State *levels[MAX_LEVELS];
 };
-/* The transaction or session of db that the running coroutine is in, NULL outside; the call is told how
-   deep inside of it the caller is. */
+/* The transaction or session of db that the running coroutine is in, NULL outside; *level: how deep inside
+   of it the caller is, for a call's level. */
 struct weft_tx *weft_lua_join(lua_State *L, struct weft_lua *w, struct weft_db *db,
-                              struct weft_call *call);
+                              uint32_t *level);
 /* Inside how many savepoints of tx the running coroutine is, from 1; 0: it has nothing to do with tx. */
 uint32_t weft_lua_level(lua_State *L, struct weft_lua *w, const struct lua_tx *tx);
 void weft_lua_open_transaction(lua_State *L, struct weft_lua *w);
+
+/* ---- scripts.c ---- */
+void weft_lua_open_scripts(lua_State *L, struct weft_lua *w);
 
 /* ---- query.c, condition.c, terminal.c ---- */
 struct model { /* one per Lua model; lives in the model info's userdata */
   struct weft_relation *relation;
   struct weft_db *db;
   char *label; /* "product_service.Product" */
+  uint64_t complete; /* the epoch of db in which the associations of foreign keys were found, from 1 */
 };
-struct lua_query {
+/* Are all its associations known? */
+bool weft_lua_complete(const struct model *m);
+struct lua_query { /* user values: 1 the model info, 2 what is included: a table of lua/weft, or nil */
   struct weft_query *q;
   struct model *model;
+  bool includes;
 };
 struct lua_query *weft_lua_to_query(lua_State *L, struct weft_lua *w, int idx);
 struct lua_query *weft_lua_check_query(lua_State *L, struct weft_lua *w, int idx);
-/* Pushes a query like that at idx (same model) which owns q. */
-void weft_lua_push_query(lua_State *L, struct weft_lua *w, int idx, struct weft_query *q);
+/* The query at 1, which must be one, and from now on without what it includes: for terminals that give no rows. */
+struct lua_query *weft_lua_bare(lua_State *L, struct weft_lua *w);
+/* Pushes a query like that at idx (same model). Its q is NULL: what is made goes there at once, owned. */
+struct lua_query *weft_lua_push_query(lua_State *L, int idx);
 /* What errors of an operation on it say. */
 struct weft_lua_context weft_lua_about(const struct lua_query *lq, const char *op);
 /* q on the newest version of the model's table. */
 struct weft_query *weft_lua_current(struct lua_query *lq);
 void weft_lua_open_query(lua_State *L, struct weft_lua *w);
+void weft_lua_open_model(lua_State *L, struct weft_lua *w);
+void weft_lua_open_mark(lua_State *L, struct weft_lua *w);
 void weft_lua_open_terminal(lua_State *L, struct weft_lua *w);
 
 /* condition.c: what stands at idx .. top as one condition in arena. */
