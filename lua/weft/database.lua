@@ -6,14 +6,22 @@ local errors = require "weft.errors"
 
 local M = {}
 
-local config = { databases = {}, models = "models" }
+local config = { databases = {}, models = "models", services = "services" }
 local handles = {} -- name -> open handle
 local generation = {} -- name -> how often it was configured, so that models notice
 
 local own_options = { -- options of a database that are not the driver's
-  url = true, pool = true, statement_timeout = true, decimals = true, zone = true,
+  url = true, pool = true, statement_timeout = true, decimals = true, zone = true, naming = true,
 }
 local pool_options = { "max", "wait", "idle", "lifetime" }
+
+local function check_naming(name, naming)
+  if type(naming) ~= "table" then errors.usage("database '%s': naming is a table, as { plural = fn }", name) end
+  errors.check_names(naming, { "plural" }, "option of naming")
+  if naming.plural ~= nil and type(naming.plural) ~= "function" then
+    errors.usage("database '%s': naming.plural is a function, not a %s", name, type(naming.plural))
+  end
+end
 
 local function check_database(name, entry)
   if type(name) ~= "string" or not name:find "^[%a_][%w_]*$" then
@@ -44,21 +52,25 @@ local function check_database(name, entry)
   if copy.zone ~= nil and copy.zone ~= "utc" then
     errors.usage("database '%s': zone is \"utc\", for timestamps that are declared without a zone", name)
   end
+  if copy.naming ~= nil then check_naming(name, copy.naming) end
   return copy
 end
 
 ---Sets databases and folders. A second call replaces the databases that it names: their open handles are
 ---closed. WEFT_DATABASE_<NAME> in the environment overrides a url. Nothing connects here.
----@param options { databases?: table<string, string|weft.DatabaseOptions>, models?: string, slow_query?: number }
+---@param options weft.Options strict: associations and lazy columns are never loaded on touch
 function M.configure(options)
   if type(options) ~= "table" then errors.usage("configure takes a table, got %s", type(options)) end
-  errors.check_names(options, { "databases", "models", "slow_query" }, "option of configure")
+  errors.check_names(options, { "databases", "models", "services", "slow_query", "strict" }, "option of configure")
   local checked = {}
   if options.databases ~= nil and type(options.databases) ~= "table" then
     errors.usage("databases is a table of name = url")
   end
   for name, entry in pairs(options.databases or {}) do checked[name] = check_database(name, entry) end
-  if options.models ~= nil and type(options.models) ~= "string" then errors.usage("models is a folder's path") end
+  for _, folder in ipairs { "models", "services" } do
+    if options[folder] ~= nil and type(options[folder]) ~= "string" then errors.usage("%s is a folder's path", folder) end
+  end
+  if options.strict ~= nil and type(options.strict) ~= "boolean" then errors.usage("strict is true or false") end
   for name, entry in pairs(checked) do
     config.databases[name] = entry
     generation[name] = (generation[name] or 0) + 1
@@ -66,12 +78,22 @@ function M.configure(options)
     handles[name] = nil
     if old then old:close() end
   end
-  if options.models then config.models = options.models end
+  config.models = options.models or config.models
+  config.services = options.services or config.services
+  if options.strict ~= nil then config.strict = options.strict end
   if options.slow_query then require "weft.events".set_slow(options.slow_query) end
 end
 
 ---The folder of model scripts.
 function M.models_folder() return config.models end
+
+---Is nothing loaded when a row is touched that is of this model, by a query that said strict() or did not?
+---@param info table
+---@param strict boolean
+function M.strict(info, strict) return strict or info.strict or config.strict end
+
+---The folder of service scripts.
+function M.services_folder() return config.services end
 
 ---How often a database was configured; 0: never.
 function M.generation(name) return generation[name] or 0 end

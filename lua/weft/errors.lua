@@ -21,6 +21,19 @@ function errors.usage(format, ...)
   core.error { kind = "usage", message = format:format(...) }
 end
 
+---Raises one of Weft's errors for a program's own reasons: fail("validation", "only 3 left").
+---@param kind weft.ErrorKind
+---@param message string
+---@param fields? table further fields of the error, as { errors = { ... } }
+function errors.fail(kind, message, fields)
+  if type(kind) ~= "string" or type(message) ~= "string" then errors.usage("fail takes a kind and a message") end
+  if fields ~= nil and type(fields) ~= "table" then errors.usage("fail: further fields are a table") end
+  errors.check_names({ [kind] = true }, core.kinds, "kind of error")
+  local copy = {}
+  for name, value in pairs(fields or {}) do copy[name] = value end
+  errors.raise(kind, message, copy)
+end
+
 ---Raises usage for a key of `given` that is not among `known`, with the nearest valid name.
 ---@param given table
 ---@param known string[] valid names
@@ -38,6 +51,24 @@ function errors.check_names(given, known, what)
     near and ("; did you mean '%s'?"):format(near) or "")
 end
 
+---Raises usage for a key of `values` that is no column of the model's table, with the nearest one.
+---@param values table<string, any>
+---@param known table what core.table gives
+---@param info table the model info
+function errors.check_columns(values, known, info)
+  for name in pairs(values) do
+    if type(name) ~= "string" then errors.usage("keys are column names of %s; a list is given", known.name) end
+    if not known.types[name] then
+      if info.associations[name] then
+        errors.usage("'%s' is an association of %s, not a column: its rows are written by themselves", name, known.name)
+      end
+      local near = core.nearest(name, known.columns)
+      errors.usage("unknown column '%s' of %s%s", tostring(name), known.name,
+        near and ("; did you mean '%s'?"):format(near) or "")
+    end
+  end
+end
+
 local never = { usage = true, cancelled = true, internal = true }
 
 ---Calls `fn`; returns its results, or nil and the error when Weft raised one that a program can
@@ -47,7 +78,8 @@ local never = { usage = true, cancelled = true, internal = true }
 ---@return T? result
 ---@return weft.Error? error
 function errors.try(fn, ...)
-  if type(fn) ~= "function" then errors.usage("try takes a function, got %s", type(fn)) end
+  local meta = getmetatable(fn)
+  if type(fn) ~= "function" and not (type(meta) == "table" and meta.__call) then errors.usage("try takes a function, got %s", type(fn)) end
   local results = table.pack(pcall(fn, ...))
   if results[1] then return table.unpack(results, 2, results.n) end
   local err = results[2]

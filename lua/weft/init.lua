@@ -28,6 +28,9 @@ local weft = {
   any_of = core.any_of,
   all_of = core.all_of,
   negate = core.negate,
+  some = core.some,
+  none = core.none,
+  every = core.every,
   count = core.count,
   count_distinct = core.count_distinct,
   sum = core.sum,
@@ -44,7 +47,17 @@ local files = {
   database = "weft.database",
   models = "weft.registry",
   model = "weft.model",
+  has_many = "weft.association",
+  has_one = "weft.association",
+  belongs_to = "weft.association",
+  many_to_many = "weft.association",
+  reset_associations = "weft.association",
+  include = "weft.include",
+  cross_join = "weft.cross_join",
+  services = "weft.services",
+  reload_services = "weft.services",
   try = "weft.errors",
+  fail = "weft.errors",
   on = "weft.events",
   log = "weft.events",
   save = "weft.row",
@@ -53,6 +66,19 @@ local files = {
   reload = "weft.row",
   changed = "weft.row",
 }
+
+-- What the core asks of Lua, loaded when it asks: what rows can do, what is loaded when one is touched, names of
+-- associations in queries.
+local row_methods = {}
+for _, name in ipairs { "save", "update", "delete", "reload", "changed" } do
+  row_methods[name] = function(...) return require "weft.row"[name](...) end
+end
+core.hook("row_methods", row_methods)
+core.hook("association", function(...) return require "weft.touch".load(...) end)
+core.hook("prepare", function(query) return require "weft.include".prepare(query) end)
+core.hook("wired", function(info, name) return require "weft.association".wired(info, name) end)
+core.hook("unknown", function(info, name) return require "weft.association".check(info, name) end)
+function core.query_methods:include(...) return require "weft.include".add(self, ...) end
 
 return setmetatable(weft, {
   __index = function(self, name)

@@ -39,10 +39,23 @@
 ---What count, sum and the others make, for select and having.
 ---@class weft.Aggregate
 
+---Columns to order by: "created_at", { "created_at", "desc" } or a list of those.
+---@alias weft.Order string|(string|string[])[]
+---One column, or the columns of a composite key.
+---@alias weft.Key string|string[]
+---@alias weft.AssociationType "has_many"|"has_one"|"belongs_to"|"many_to_many"
+
+---An association as weft.has_many and its like define it, for `associations` of a model.
+---@class weft.Association
+
+---What weft.include returns: what query:include takes.
+---@class weft.IncludeSpec
+
 -- ---- the module ----
 
 ---@class weft
 ---@field null weft.Null NULL where it must be said: in conditions, values, lists, json
+---@field services weft.Service functions that are scripts: weft.services.cart.add(input)
 local weft = {}
 
 ---Sets databases and folders. A second call replaces the databases that it names and closes their handles.
@@ -64,6 +77,61 @@ function weft.models(name) end
 ---@param definition weft.ModelDefinition
 ---@return weft.ModelDefinition
 function weft.model(definition) end
+
+---Many rows of another model that carry the key of this one. Loads nothing: the other end may be named by
+---text and come later, in whichever database. What is left out is found by convention or from foreign keys
+---when the association is first used.
+---
+---    variants = weft.has_many { model = "ProductVariant", foreign_key = "product_id", order = "sku" }
+---@param options weft.HasMany
+---@return weft.Association
+function weft.has_many(options) end
+
+---One row of another model that carries the key of this one; of several the first in `order`.
+---@param options weft.HasOne
+---@return weft.Association
+function weft.has_one(options) end
+
+---The row of another model whose key this one carries.
+---
+---    seller = weft.belongs_to { model = "seller_service.SellerInfo", foreign_key = "seller_id" }
+---@param options weft.BelongsTo
+---@return weft.Association
+function weft.belongs_to(options) end
+
+---Rows of another model through a table that has the keys of both.
+---
+---    tags = weft.many_to_many { model = "Tag", through = "product_tags", foreign_key = "product_id", other_key = "tag_id" }
+---@param options weft.ManyToMany
+---@return weft.Association
+function weft.many_to_many(options) end
+
+---Defines an association at run time, once, however often it is said, and returns what query:include takes.
+---The same name with another definition raises usage.
+---
+---    local variants = weft.include { from = Product, to = "shop.Variant", as = "variants", foreign_key = "product_id" }
+---    Product:include(variants):all()
+---@param options weft.RuntimeInclude
+---@return weft.IncludeSpec
+function weft.include(options) end
+
+---Forgets what weft.include has defined and how associations were wired: they are wired anew when they are used.
+function weft.reset_associations() end
+
+---Puts rows of other models, wherever they live, below the rows of a list: one statement for each batch_size
+---distinct keys. Keys of one meaning match whatever their type (1, "1", a uuid in capitals). The list and its
+---rows stay as they are. Raises what statements of the other databases raise.
+---
+---    weft.cross_join(orders, { { model = Seller, key = "seller_id", as = "seller", select = { "name" } } })
+---@generic T
+---@param rows T[] rows of queries, or plain tables
+---@param joins weft.CrossJoin[]|weft.CrossJoin
+---@return T[] rows copies in the same order, each with the fields that `as` names
+function weft.cross_join(rows, joins) end
+
+---Forgets loaded service scripts: the next call loads them anew, calls that are under way end with the old code.
+---@param name? string of a script, as "cart"; all of them unless given
+function weft.reload_services(name) end
 
 ---Runs fn under the scheduler and returns its results when all tasks that it started have ended. Raises
 ---what fn raises, else the error of a task that nobody awaited.
@@ -105,6 +173,12 @@ function weft.timeout(seconds, fn, ...) end
 ---@return T? result
 ---@return weft.Error? error
 function weft.try(fn, ...) end
+
+---Raises one of Weft's errors for a program's own reasons: weft.fail("validation", "only 3 are left").
+---@param kind weft.ErrorKind
+---@param message string holds no values of parameters
+---@param fields? table further fields of the error, as { errors = { ... }, column = "quantity" }
+function weft.fail(kind, message, fields) end
 
 ---Marks a list as an array: [] in JSON when empty, an array parameter in SQL. The table itself is returned.
 ---@param list table
@@ -164,6 +238,27 @@ function weft.all_of(conditions) end
 ---@return weft.Condition
 function weft.negate(conditions) end
 
+---A condition: some row of the association holds this; without a condition, there is one.
+---
+---    Product:where(weft.some("variants.images", { position = 1 }))
+---@param association string a name, or a path of names
+---@param conditions? weft.Conditions names in it are those of the association's rows
+---@return weft.Condition
+function weft.some(association, conditions) end
+
+---A condition: no row of the association holds this; without a condition, there is none.
+---@param association string a name, or a path of names
+---@param conditions? weft.Conditions
+---@return weft.Condition
+function weft.none(association, conditions) end
+
+---A condition: every row of the association holds this; so it is when there is none. A row for which the
+---condition is NULL does not hold it.
+---@param association string a name, or a path of names
+---@param conditions weft.Conditions
+---@return weft.Condition
+function weft.every(association, conditions) end
+
 ---Rows, or values that are not NULL.
 ---@param column? weft.Operand
 ---@return weft.Aggregate
@@ -201,7 +296,7 @@ function weft.columns(row) end
 function weft.model_of(row) end
 
 ---Writes the changed columns of a row and reads it back; a field that was set to nil writes NULL. Nothing
----changed: no statement. Raises not_found, unique, foreign_key, not_null, check, type.
+---changed: no statement. Associations that depend on a written column are loaded anew when they are touched. Raises not_found, stale, validation, unique, foreign_key, not_null, check, type.
 ---@param row weft.Row
 ---@return weft.Row row the same table, as stored
 function weft.save(row) end
@@ -212,11 +307,14 @@ function weft.save(row) end
 ---@return weft.Row row the same table, as stored
 function weft.update(row, values) end
 
----Deletes the row. Raises not_found when it is gone already, foreign_key.
+---Deletes the row, or notes that it is deleted where the model says so. Raises not_found when it is gone
+---already, stale, foreign_key.
 ---@param row weft.Row
-function weft.delete(row) end
+---@param options? { force?: boolean } force: really, where the model only notes it
+function weft.delete(row, options) end
 
----Reads the row again, with the columns that it has. Raises not_found.
+---Reads the row again, with the columns that it has; associations are loaded anew when they are touched. Raises
+---not_found.
 ---@param row weft.Row
 ---@return weft.Row row the same table
 function weft.reload(row) end
@@ -255,7 +353,9 @@ function weft.log(options) end
 ---@class weft.Options
 ---@field databases? table<string, string|weft.DatabaseOptions> name = url, or a table
 ---@field models? string the folder of model scripts, models/<database>/<Model>.lua ("models")
+---@field services? string the folder of service scripts, services/<name>.lua ("services")
 ---@field slow_query? weft.Seconds statements that take at least so long are slow (0.2)
+---@field strict? boolean true: nothing is loaded on touch, anywhere; see weft.Query:strict (false)
 
 ---A database that is more than its url. Options of the other database's kind raise usage.
 ---@class weft.DatabaseOptions
@@ -264,6 +364,7 @@ function weft.log(options) end
 ---@field statement_timeout? weft.Seconds a statement that takes longer raises timeout
 ---@field decimals? "string"|"number" how NUMERIC is shown (weft.decimal)
 ---@field zone? "utc" timestamps declared without a zone are in UTC
+---@field naming? { plural?: fun(word: string): string } how associations found from foreign keys are named: plural of a singular in snake_case
 ---@field path? string SQLite: the file, instead of the url's
 ---@field mode? "ro"|"rw"|"rwc" SQLite: read only, existing files only, or create ("rwc")
 ---@field journal? "wal"|"delete"|"truncate"|"persist"|"memory"|"off" SQLite: as found; WAL for files that Weft creates
@@ -426,13 +527,153 @@ local Models = {}
 ---@return boolean
 function Models:exists(name) end
 
+---A service, by its name. The first call loads its script, services/cart.lua or services/cart/add.lua for
+---services.cart.add; it may wait. The script returns a function(input, context) or a table of them; context is
+---{ service = "cart.add" } unless the caller gives one.
+---@class weft.Service: { [string]: weft.Service }
+---@overload fun(input?: any, context?: table): ...
+
 ---@class weft.ModelDefinition
 ---@field table? string the table (found from the model's name)
 ---@field schema? string PostgreSQL: the schema (found by the search path)
 ---@field primary_key? string|string[] (discovered)
 ---@field columns? table<string, weft.ColumnOptions|weft.ColumnAs> only what differs
+---@field associations? table<string, weft.Association> by name; a definition goes before what foreign keys give
+---@field strict? boolean true: rows of this model load nothing on touch; see weft.Query:strict
 ---@field scopes? table<string, fun(query: weft.Query, ...): weft.Query> further steps of its queries
 ---@field methods? table<string, fun(row: weft.Row, ...): any> what its rows can do
+---@field timestamps? boolean|weft.Timestamps true: created_at and updated_at, where the table has them
+---@field version? string an integer column, NOT NULL best, that counts the changes of a row; a row in memory of another version is stale
+---@field soft_delete? string the column that notes when a row was deleted; NULL: it was not. In a boolean one true notes that it was. Deleted rows are found nowhere: not by associations, joins or conditions, and as rows in between they lead nowhere
+---@field validate? table<string|integer, weft.Rules|fun(row: table): ...> rules by column; functions at positions, over whole rows
+---@field hooks? weft.Hooks
+
+---Options of weft.has_many. Keys are columns, or lists of columns in the same order on both sides.
+---@class weft.HasMany
+---@field model? string|weft.Query "Variant", "database.Variant" or a model (found from the association's name)
+---@field foreign_key? weft.Key columns there that carry this key
+---@field source_key? weft.Key columns here that they point to (the primary key)
+---@field order? weft.Order
+---@field where? weft.Conditions which of the rows belong to it
+
+---Options of weft.has_one.
+---@class weft.HasOne: weft.HasMany
+---@field model? string|weft.Query
+---@field foreign_key? weft.Key columns there that carry this key
+---@field source_key? weft.Key columns here that they point to (the primary key)
+---@field order? weft.Order of several rows the first
+---@field where? weft.Conditions
+
+---Options of weft.belongs_to.
+---@class weft.BelongsTo
+---@field model? string|weft.Query
+---@field foreign_key? weft.Key columns here that carry the key of the other
+---@field target_key? weft.Key columns there that they point to (the primary key)
+---@field where? weft.Conditions
+
+---Options of weft.many_to_many.
+---@class weft.ManyToMany
+---@field model? string|weft.Query
+---@field through string|weft.Query the table in between, "table" or "database.table", or its model
+---@field foreign_key? weft.Key columns in between that carry the key of this one
+---@field other_key? weft.Key columns in between that carry the key of the other
+---@field source_key? weft.Key columns here (the primary key)
+---@field target_key? weft.Key columns there (the primary key)
+---@field order? weft.Order
+---@field where? weft.Conditions of the other's rows
+
+---What an include says of one association. It holds for each parent.
+---@class weft.IncludeOptions
+---@field [1] string a name, or a path of names
+---@field where? weft.Conditions
+---@field order? weft.Order instead of the association's own
+---@field select? string|string[]|table<string|integer, weft.Operand> columns; keys that are needed are read, not shown
+---@field limit? integer rows for each parent
+---@field offset? integer rows of each parent that are left out at the start
+---@field scope? string|fun(query: weft.Query): weft.Query a scope of the other model, or further steps
+---@field through? true|string many_to_many within one database: each row gets the row in between, under the singular of its table or this name
+---@field include? string|weft.IncludeOptions|weft.IncludeSpec|(string|weft.IncludeOptions|weft.IncludeSpec)[] what is included below
+
+---What weft.include takes: a definition, and what an include of it says.
+---@class weft.RuntimeInclude
+---@field from string|weft.Query the model that gets it, or its name as "database.Model"
+---@field to string|weft.Query the model of its rows
+---@field as? string its name (found from the other model's)
+---@field type? weft.AssociationType "has_many"
+---@field foreign_key? weft.Key as of weft.has_many and its like
+---@field source_key? weft.Key
+---@field target_key? weft.Key
+---@field through? string|weft.Query many_to_many: the table in between
+---@field other_key? weft.Key many_to_many
+---@field order? weft.Order
+---@field where? weft.Conditions
+---@field select? string|string[]
+---@field limit? integer rows for each parent
+---@field offset? integer
+---@field scope? string|fun(query: weft.Query): weft.Query
+---@field include? string|weft.IncludeOptions|weft.IncludeSpec|(string|weft.IncludeOptions|weft.IncludeSpec)[]
+
+---One join of weft.cross_join.
+---@class weft.CrossJoin
+---@field model string|weft.Query a model, or its name as "database.Model"
+---@field key weft.Key fields of the given rows
+---@field foreign_key? weft.Key columns of the model that equal them (called as the fields are)
+---@field as string the field under which the rows are put
+---@field many? boolean true: a list, empty when there is none; else one row, absent when there is none (false)
+---@field select? string|string[]
+---@field where? weft.Conditions
+---@field order? weft.Order
+---@field limit? integer rows for each given row
+---@field batch_size? integer distinct keys of one statement (500)
+
+---Columns that hold when a row was made and changed last, in the form of their type: text, or seconds since
+---1970 in a column of numbers (microseconds as "us"). A value that is given stays. false: none.
+---@class weft.Timestamps
+---@field created? string|false "created_at", if there is one
+---@field updated? string|false "updated_at", if there is one
+
+---What a column must be. A value that is NULL or absent is subject to required alone, an expression to
+---none. All failures of a write are raised at once, as one error of kind validation.
+---@class weft.Rules
+---@field required? boolean not absent, NULL or "" in a new row; neither NULL nor "" when it is set
+---@field min? number|weft.Decimal of a text the characters, of a number the value
+---@field max? number|weft.Decimal
+---@field length? integer|{ min?: integer, max?: integer } characters, exactly or from { 2, 5 } to
+---@field pattern? string a Lua pattern
+---@field one_of? weft.Value[]
+---@field integer? boolean a whole number
+---@field format? "email"|"url"|"uuid" name@domain.tld; scheme://host...; 8-4-4-4-12 hexadecimal digits
+---@field check? fun(value: any, row: table): boolean, string? false, and why; it may wait
+---@field message? string instead of the rules' own
+
+---Functions, or lists of them, around writes and reads. They may wait. save means create and update, outside
+---of these. What one raises is raised by the call, and undoes what the call and its hooks have written. A
+---new row is a copy of the given values before it is written: a hook may change it. An upsert counts as a
+---create. A query's update, increment and delete read and lock their rows and write them one by one where
+---there are such hooks, or functions of validate ({ hooks = false }: at once, without). Not run when nothing
+---changes.
+---
+---Hooks of queries hold wherever rows of the model are read: by its own queries, by include, touch and
+---cross_join, in conditions and joins through associations, as rows in between. Inside of another statement what
+---before_query adds is said as conditions; there a query that joins, groups or asks for deleted rows raises
+---unsupported, and order and limit do not count. after_query is told of rows that are given to somebody: those of a
+---level once what is below them is linked, in a list of its own, levels below first; never of an empty one, of text
+---(json) or of keys. Writes of a query, reading a lazy column and checking a version ask neither.
+---@class weft.Hooks
+---@field before_create? weft.Hook|weft.Hook[] with the values
+---@field after_create? weft.Hook|weft.Hook[] with the row as stored
+---@field before_update? weft.Hook|weft.Hook[] with the row and its changes
+---@field after_update? weft.Hook|weft.Hook[]
+---@field before_delete? weft.Hook|weft.Hook[]
+---@field after_delete? weft.Hook|weft.Hook[]
+---@field before_save? weft.Hook|weft.Hook[]
+---@field after_save? weft.Hook|weft.Hook[]
+---@field before_query? weft.QueryHook|weft.QueryHook[] of every read; may return another query of the model
+---@field after_query? weft.RowsHook|weft.RowsHook[] of rows that were read; one row is a list of one
+
+---@alias weft.Hook fun(row: weft.Row|table<string, any>)
+---@alias weft.QueryHook fun(query: weft.Query): weft.Query?
+---@alias weft.RowsHook fun(rows: weft.Row[], query: weft.Query)
 
 ---How a column is shown: text; a float; seconds since 1970; integer microseconds since 1970; decoded json.
 ---@alias weft.ColumnAs "string"|"number"|"epoch"|"us"|"json"
@@ -441,12 +682,13 @@ function Models:exists(name) end
 ---@field as? weft.ColumnAs
 ---@field lazy? boolean left out until it is touched, then fetched for the rows around it as well
 
----A row: a plain table of its columns (NULL is absent) whose metatable knows its model. A column of one of
----these names hides the method; weft.save(row) and the others work always.
+---A row: a plain table of its columns (NULL is absent) whose metatable knows its model. An association that was
+---not included is loaded when it is touched, for the 500 rows around this one at once. A column or
+---association of one of these names hides the method; weft.save(row) and the others work always.
 ---@class weft.Row: { [string]: any }
 ---@field save fun(self: weft.Row): weft.Row writes what changed; see weft.save
 ---@field update fun(self: weft.Row, values: table<string, weft.Value>): weft.Row see weft.update
----@field delete fun(self: weft.Row) see weft.delete
+---@field delete fun(self: weft.Row, options?: { force?: boolean }) see weft.delete
 ---@field reload fun(self: weft.Row): weft.Row see weft.reload
 ---@field changed fun(self: weft.Row): string[], table<string, any> see weft.changed
 
@@ -457,7 +699,9 @@ function Models:exists(name) end
 local Query = {}
 
 ---A further condition: a table, a mark, or a column, an operator and a value. A second argument behind a
----table names keys that must be present in it.
+---table names keys that must be present in it. A column may be one of an association, "seller.rating": some
+---such row exists. Those of one call speak of the same row, those of several need not. Where it lives in another
+---database its keys travel; more than 100,000 raise unsupported.
 ---@param condition weft.Operand|weft.Conditions
 ---@param operator? weft.Operator|string[]
 ---@param value? weft.Value|weft.Value[]
@@ -496,9 +740,44 @@ function Query:limit(count) end
 ---@return weft.Query
 function Query:offset(count) end
 
+---The rows of associations come with the rows of the query: a statement for each, whichever database they
+---live in. Names may be paths; a table has options, which hold for each parent. What has many rows
+---is a list (empty: none), what has one is absent when there is none. Repeated includes are merged. An unknown
+---name raises usage.
+---
+---    Product:include("variants.images", { "reviews", limit = 3, order = { "created_at", "desc" } }, "seller")
+---@param ... string|weft.IncludeOptions|weft.IncludeSpec
+---@return weft.Query
+function Query:include(...) end
+
+---Joins an association, or a path of them: its name is a prefix in later steps, parents repeat per match. Raises
+---unsupported when it lives in another database.
+---
+---    Product:join("variants"):where("variants.sku", "=", "X")
+---@param association string
+---@return weft.Query
+function Query:join(association) end
+
+---As join; a parent without a match stays, once.
+---@param association string
+---@return weft.Query
+function Query:left_join(association) end
+
+---Rows of this query load nothing on touch: an association that was not included, or a lazy column, raises usage.
+---@return weft.Query
+function Query:strict() end
+
 ---Equal rows once.
 ---@return weft.Query
 function Query:distinct() end
+
+---Rows that the model counts as deleted (soft_delete) too.
+---@return weft.Query
+function Query:with_deleted() end
+
+---Those rows alone. Raises usage when the model has no soft_delete.
+---@return weft.Query
+function Query:only_deleted() end
 
 ---Locks the rows; inside a transaction only, else usage. SQLite has one writer: nothing to lock.
 ---@param mode? weft.LockMode "update"
@@ -509,6 +788,12 @@ function Query:lock(mode) end
 ---@param on boolean
 ---@return weft.Query
 function Query:batch(on) end
+
+---How included levels of one database are asked for: all in one round trip where the database can ("together"),
+---each by the keys of the rows above it ("keyed"). Unless said, as seems cheaper.
+---@param how "together"|"keyed"
+---@return weft.Query
+function Query:fetch(how) end
 
 ---@return weft.Row[]
 function Query:all() end
@@ -599,7 +884,7 @@ function Query:sql() end
 ---@return string
 function Query:explain() end
 
----Inserts one row. Raises unique, foreign_key, not_null, check, type.
+---Inserts one row. Raises validation, unique, foreign_key, not_null, check, type.
 ---@param values table<string, weft.Value|weft.Raw>
 ---@return weft.Row row as stored
 function Query:create(values) end
@@ -619,19 +904,19 @@ function Query:upsert(values, options) end
 
 ---Updates the rows of the query. Without a condition it raises usage unless { all = true }.
 ---@param values table<string, weft.Value|weft.Raw>
----@param options? { all?: boolean }
+---@param options? { all?: boolean, hooks?: boolean } hooks = false: in one statement, without them
 ---@return integer rows
 function Query:update(values, options) end
 
 ---Deletes the rows of the query. Without a condition it raises usage unless { all = true }.
----@param options? { all?: boolean }
+---@param options? { all?: boolean, hooks?: boolean, force?: boolean } force: really, where the model only notes it
 ---@return integer rows
 function Query:delete(options) end
 
 ---Adds to a column in the database. Without a condition it raises usage unless { all = true }.
 ---@param column string
 ---@param by? number|weft.Decimal 1
----@param options? { all?: boolean }
+---@param options? { all?: boolean, hooks?: boolean }
 ---@return integer rows
 function Query:increment(column, by, options) end
 
@@ -681,7 +966,7 @@ function Task:done() end
 ---@field column? string
 ---@field retryable boolean the same call may succeed if made again, and cannot have happened
 ---@field outcome_unknown boolean the statement may or may not have been carried out
----@field errors? { column: string, rule: string, message: string }[] of validation
+---@field errors? { column: string, rule: string, message: string, index: integer? }[] of validation; index: of the row in create_many
 ---@field context? any
 ---@field cause? any what a model script raised
 

@@ -8,17 +8,12 @@ local query = require "weft.query"
 
 local M = {}
 
--- What rows of a model can do, loaded with the first call.
-local row_methods = {}
-for _, name in ipairs { "save", "update", "delete", "reload", "changed" } do
-  row_methods[name] = function(...) return require "weft.row"[name](...) end
-end
-core.hook("row_methods", row_methods)
-core.hook("association", function(row, info, name) return require "weft.row".load(row, info, name) end)
-
 local Definition = { __name = "weft.definition" }
 
-local known = { "table", "schema", "primary_key", "columns", "scopes", "methods" }
+local known = {
+  "table", "schema", "primary_key", "columns", "associations", "strict", "scopes", "methods",
+  "timestamps", "version", "soft_delete", "validate", "hooks",
+}
 
 local function check_functions(definition, field)
   local given = definition[field]
@@ -58,6 +53,39 @@ local function check_columns(columns)
   end
 end
 
+local function check_associations(associations)
+  if associations == nil then return end
+  if type(associations) ~= "table" then errors.usage("model: associations is a table of name = weft.has_many { ... }") end
+  for name, definition in pairs(associations) do
+    if type(name) ~= "string" or name == "" or name:find("[.%z]") then
+      errors.usage("model: an association is called by a name without dots, not '%s'", tostring(name))
+    end
+    local kind = getmetatable(definition) -- made by a file that needs this one
+    if not kind or kind.__name ~= "weft.association" then
+      errors.usage("model: association '%s' is made by weft.has_many, has_one, belongs_to or many_to_many", name)
+    end
+  end
+end
+
+---Names by which rows would find one thing and hide another.
+local function check_clashes(definition)
+  local found = {} -- what rows find first comes first
+  for _, kind in ipairs { { "columns", "a column" }, { "associations", "an association" }, { "methods", "a method" } } do
+    local names = {}
+    for name in pairs(definition[kind[1]] or {}) do names[#names + 1] = name end
+    table.sort(names)
+    for _, name in ipairs(names) do
+      if found[name] then errors.usage("model: '%s' is %s and %s, of which rows find the first alone", name, found[name], kind[2]) end
+      found[name] = kind[2]
+    end
+  end
+end
+
+---Whether writes of the model do more than SQL says.
+local function has_lifecycle(definition)
+  return (definition.timestamps or definition.version or definition.soft_delete or definition.validate or definition.hooks) ~= nil
+end
+
 ---The definition of a model, as a model script returns it.
 ---@param definition weft.ModelDefinition
 ---@return weft.ModelDefinition
@@ -74,7 +102,11 @@ function M.model(definition)
     if query.methods[name] then errors.usage("model: a scope cannot be called '%s', as queries have a method of that name", name) end
   end
   check_functions(definition, "methods")
+  check_associations(definition.associations)
+  if definition.strict ~= nil and type(definition.strict) ~= "boolean" then errors.usage("model: strict is true or false") end
   check_columns(definition.columns)
+  check_clashes(definition)
+  if has_lifecycle(definition) then require "weft.lifecycle".read(definition) end
   return setmetatable(definition, Definition)
 end
 
@@ -102,28 +134,37 @@ local function column_list(columns)
   return list, lazy
 end
 
----What queries of the model can do: the usual methods and its scopes.
-local function query_methods(definition)
-  if not definition.scopes or next(definition.scopes) == nil then return query.methods end
+---What queries of the model can do: the usual methods, over them those of its lifecycle, and its scopes.
+local function query_methods(definition, life)
+  if not life and (not definition.scopes or next(definition.scopes) == nil) then return query.methods end
   local methods = {}
   for name, fn in pairs(query.methods) do methods[name] = fn end
-  for name, fn in pairs(definition.scopes) do
-    methods[name] = fn
-  end
+  if life then require "weft.lifecycle_query".install(methods, life) end
+  for name, fn in pairs(definition.scopes or {}) do methods[name] = fn end
   return methods
 end
 
 ---The model of a definition on a database.
 ---@param db weft.Database
----@param label string "product_service.Product"
+---@param label string "product_service.Product": the database's name comes first
 ---@param definition weft.ModelDefinition
 ---@param alternatives string[] names of tables to look for
----@param options { decimals?: string, zone_utc?: boolean } of the database
+---@param options { decimals?: string, zone_utc?: boolean, naming?: table } of the database
 function M.bind(db, label, definition, alternatives, options)
   local columns, lazy = column_list(definition.columns)
-  return core.model(db, {
+  local associations = {}
+  for name, association in pairs(definition.associations or {}) do associations[name] = association end
+  local life = has_lifecycle(definition) and require "weft.lifecycle".new(definition) or nil
+  local info = {
     label = label,
+    database = label:match "^[^.]*",
     db = db,
+    defined = definition.associations or {},
+    scopes = definition.scopes or {},
+    associations = associations,
+    wired = {},
+    naming = options.naming,
+    strict = definition.strict,
     table = definition.table or alternatives[1],
     schema = definition.schema,
     alternatives = not definition.table and alternatives or nil,
@@ -133,8 +174,13 @@ function M.bind(db, label, definition, alternatives, options)
     zone_utc = options.zone_utc,
     lazy = lazy,
     methods = definition.methods,
-    query_methods = query_methods(definition),
-  })
+    soft_delete = definition.soft_delete,
+    lifecycle = life,
+    before_query = life and life.hooks.before_query ~= nil,
+    query_methods = query_methods(definition, life),
+  }
+  if life then life.info = info end
+  return core.model(db, info)
 end
 
 return M

@@ -184,6 +184,8 @@ local function check_values(values, who)
   if type(values) ~= "table" then errors.usage("%s takes a table of column = value, got %s", who, type(values)) end
 end
 
+M.check_values = check_values
+
 ---Inserts one row and returns it as stored.
 ---@param values table<string, any>
 ---@return weft.Row
@@ -213,20 +215,24 @@ local function groups_of(rows)
   return groups
 end
 
+---Raises usage for what create_many cannot mean.
+---@return boolean quiet
+function M.check_many(rows, options)
+  if type(rows) ~= "table" then errors.usage("create_many takes a list of tables, got %s", type(rows)) end
+  options = options or {}
+  errors.check_names(options, { "returning" }, "option of create_many")
+  if #rows == 0 and next(rows) ~= nil then errors.usage("create_many takes a list of tables; use create for one row") end
+  return options.returning == false
+end
+
 ---Inserts many rows, all or none. Returns them as stored in the order given; with returning = false
 ---their number, in the fewest statements.
 ---@param rows table<string, any>[]
 ---@param options? { returning?: boolean }
 ---@return weft.Row[]|integer
 function methods:create_many(rows, options)
-  if type(rows) ~= "table" then errors.usage("create_many takes a list of tables, got %s", type(rows)) end
-  options = options or {}
-  errors.check_names(options, { "returning" }, "option of create_many")
-  local quiet = options.returning == false
-  if #rows == 0 then
-    if next(rows) ~= nil then errors.usage("create_many takes a list of tables; use create for one row") end
-    return quiet and 0 or {}
-  end
+  local quiet = M.check_many(rows, options)
+  if #rows == 0 then return quiet and 0 or {} end
   if #rows == 1 then check_values(rows[1], "create_many") end
   local stored_at_once = core.insert(self, rows, { quiet = quiet })
   if stored_at_once then return stored_at_once end
@@ -245,21 +251,31 @@ function methods:create_many(rows, options)
   end)
 end
 
+---Raises usage for what upsert cannot mean.
+---@return string[] columns that identify the row
+function M.check_upsert(values, options)
+  check_values(values, "upsert")
+  if type(options) ~= "table" or options.on == nil then
+    errors.usage("upsert needs the unique columns: upsert(values, { on = \"sku\" })")
+  end
+  errors.check_names(options, { "on", "update" }, "option of upsert")
+  if options.update ~= nil and type(options.update) ~= "table" then
+    errors.usage("upsert: update is a table of column = value, got %s", type(options.update))
+  end
+  return type(options.on) == "table" and options.on or { options.on }
+end
+
 ---Inserts a row or, where one with equal `on` columns exists, updates it (with `update`, or all given
 ---columns). Returns the row as stored.
 ---@param values table<string, any>
 ---@param options { on: string|string[], update?: table<string, any> }
 ---@return weft.Row
 function methods:upsert(values, options)
-  check_values(values, "upsert")
-  if type(options) ~= "table" or options.on == nil then
-    errors.usage("upsert needs the unique columns: upsert(values, { on = \"sku\" })")
-  end
-  errors.check_names(options, { "on", "update" }, "option of upsert")
+  local on = M.check_upsert(values, options)
   local row = core.insert(self, { values }, options)[1]
   if row then return row end
   local same = {} -- nothing had to be updated: the row is as it was
-  for _, name in ipairs(type(options.on) == "table" and options.on or { options.on }) do same[name] = values[name] end
+  for _, name in ipairs(on) do same[name] = values[name] end
   return self:where(same):one()
 end
 

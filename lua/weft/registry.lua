@@ -1,26 +1,24 @@
 -- SPDX-License-Identifier: MIT
--- weft.models: proxies that load a model script the moment a model is touched. A script is run by a task
--- of its own (it may wait), once; whoever touches the model meanwhile waits for that task.
+-- weft.models: proxies that load a model script the moment a model is touched.
 
 local core = require "weft.core"
 local errors = require "weft.errors"
 local database = require "weft.database"
+local loader = require "weft.loader"
 local model = require "weft.model"
 local naming = require "weft.naming"
 
 local M = {}
 
 local proxies = {} -- database name -> proxy
-local loaded = {} -- database name -> { generation, models = name -> model }
-local loading = {} -- "database.Name" -> { task, waits = key that its script touched }
-local loader_of = setmetatable({}, { __mode = "k" }) -- coroutine of a script -> key
+local stores = {} -- database name -> { generation, models = loader }
 
 local function store(name)
-  local entry = loaded[name]
+  local entry = stores[name]
   local generation = database.generation(name)
   if not entry or entry.generation ~= generation then
-    entry = { generation = generation, models = {} }
-    loaded[name] = entry
+    entry = { generation = generation, models = loader.new(name .. ".") }
+    stores[name] = entry
   end
   return entry.models
 end
@@ -34,92 +32,110 @@ local function script_path(name, key)
   return path
 end
 
----Runs a model script and returns its definition.
-local function definition_of(path, label)
-  local chunk, why = loadfile(path, "t")
-  if not chunk then errors.raise("usage", ("model script of %s does not load: %s"):format(label, why)) end
-  local ok, result = xpcall(chunk, function(err)
-    return core.is_error(err) and err or debug.traceback(tostring(err), 2):match "^[^\n]*"
-  end)
-  if not ok then
-    if core.is_error(result) then
-      if result.kind == "usage" and not result.message:find(path, 1, true) then -- a tail call hides the line
-        result.message = path .. ": " .. result.message
-      end
-      error(result, 0)
-    end
-    errors.raise("usage", ("model script of %s failed: %s"):format(label, result), { cause = result })
-  end
-  if not model.is_definition(result) then
-    errors.raise("usage", ("%s: a model script returns weft.model { ... }, this one returned %s"):format(path, type(result)))
-  end
-  return result
-end
-
-local function make(name, key)
-  local label = name .. "." .. key
-  local db = database.database(name)
-  local path = script_path(name, key)
-  local definition = path and definition_of(path, label) or {}
-  local alternatives = naming.tables(key)
-  if path then -- a class: its own table is the plural
-    local snake = naming.snake_case(key)
-    alternatives = { naming.plural(snake), snake, key }
-  end
-  local made = model.bind(db, label, definition, alternatives, {
+local function bind(name, key, definition, alternatives)
+  return model.bind(database.database(name), name .. "." .. key, definition, alternatives, {
     decimals = database.option(name, "decimals"), zone_utc = database.option(name, "zone") == "utc",
+    naming = database.option(name, "naming"),
   })
-  store(name)[key] = made
-  return made
 end
 
----A script that touches a model whose script waits for the first one would wait for ever.
-local function check_cycle(key)
-  local from = loader_of[coroutine.running()]
-  if not from then return end
-  local at = key
-  while at do
-    if at == from then
-      errors.usage("model scripts of %s and %s load each other: name models by text in associations", from, key)
-    end
-    at = loading[at] and loading[at].waits
+local function from_script(name, key, path)
+  local definition = loader.run(path, ("model script of %s.%s"):format(name, key))
+  if not model.is_definition(definition) then
+    errors.raise("usage", ("%s: a model script returns weft.model { ... }, this one returned %s"):format(path, type(definition)))
   end
-  loading[from].waits = key
-  return from
-end
-
-local function load(name, key)
-  local full = name .. "." .. key
-  if not script_path(name, key) then return make(name, key) end -- nothing to wait for
-  if not pcall(core.may_wait) then return make(name, key) end
-  local from = check_cycle(full)
-  local entry = loading[full]
-  if not entry then
-    entry = {}
-    loading[full] = entry
-    entry.task = core.spawn(function()
-      loader_of[coroutine.running()] = full
-      return make(name, key)
-    end)
-  end
-  local ok, result = pcall(entry.task.await, entry.task)
-  if loading[full] == entry then loading[full] = nil end
-  if from and loading[from] then loading[from].waits = nil end
-  if not ok then error(result, 0) end
-  return result
+  local snake = naming.snake_case(key) -- a class: its own table is the plural
+  return bind(name, key, definition, { naming.plural(snake), snake, key })
 end
 
 local function touch(name, key)
   if type(key) ~= "string" or key == "" then errors.usage("a model is named by text, got %s", type(key)) end
-  local made = store(name)[key]
+  local models = store(name)
+  local made = models.loaded[key]
   if made then return made end
-  return load(name, key)
+  local path = script_path(name, key)
+  if path then return models:get(key, function() return from_script(name, key, path) end) end
+  made = bind(name, key, {}, naming.tables(key))
+  models.loaded[key] = made
+  return made
+end
+
+---The names of the model scripts of a database.
+local function scripts(name)
+  local entry = stores[name]
+  if not entry.scripts then entry.scripts = core.scripts(("%s/%s"):format(database.models_folder(), name)) or {} end
+  return entry.scripts
+end
+
+local function stands_for(made, table_name, schema)
+  local info = core.info(made)
+  return info.table == table_name and info.schema == schema
+end
+
+---The scripted model of a table: by the name of its class, else whichever script says so.
+local function scripted(name, table_name, schema)
+  local models, list = store(name), scripts(name)
+  local named = { [naming.class(table_name)] = true, [table_name] = true }
+  for _, first in ipairs { true, false } do
+    for _, key in ipairs(list) do
+      if (named[key] or false) == first then
+        local ok, made = pcall(touch, name, key) -- one that fails says so when it is touched itself
+        if ok and stands_for(made, table_name, schema) then return models.loaded[key] or made end
+      end
+    end
+  end
+end
+
+---The model as it is now: its database may have been configured anew since it was given.
+---@param query weft.Query
+---@return weft.Query
+function M.current(query)
+  local info = core.info(query)
+  if not core.closed(info.db) then return info.core end
+  return M.models(info.database)[info.label:sub(#info.database + 2)]
+end
+
+---The model of a table: that of a script, or one without.
+---@param name string the database's
+---@param table_name string as the database knows it; "schema.table" when that is given
+---@param schema? string
+---@return weft.Query
+function M.model_of_table(name, table_name, schema)
+  local models = store(name)
+  local entry = stores[name]
+  local key = schema and table_name:sub(#schema + 2) or table_name
+  local full = (schema or "") .. "." .. key
+  entry.tables = entry.tables or {}
+  local made = entry.tables[full]
+  if not made and script_path(name, key) then made = touch(name, key) end
+  made = made or scripted(name, key, schema)
+  if not made then
+    local own = schema and schema .. "." .. key or key
+    made = models.loaded[own] or bind(name, own, { table = key, schema = schema })
+    models.loaded[own] = made
+  end
+  entry.tables[full] = made
+  return made
+end
+
+---Every model info that there is.
+---@return fun(): table?
+function M.each_info()
+  local list, i = {}, 0
+  for _, entry in pairs(stores) do
+    for _, made in pairs(entry.models.loaded) do list[#list + 1] = core.info(made) end
+  end
+  return function()
+    i = i + 1
+    return list[i]
+  end
 end
 
 ---Is there a script or a table of that name? Asks the database when there is no script.
 local function exists(name, key)
   if type(key) ~= "string" or key == "" then errors.usage("exists takes a model's name") end
-  if store(name)[key] and pcall(core.table, store(name)[key]) and core.table(store(name)[key]) then return true end
+  local made = store(name).loaded[key]
+  if made and pcall(core.table, made) and core.table(made) then return true end
   if script_path(name, key) then return true end
   local ok, err = pcall(core.discover, touch(name, key))
   if ok then return true end

@@ -22,6 +22,7 @@ local function current(db)
   local id = core.tx_current(db)
   return id and open[id]
 end
+M.current = current
 
 local function check_here(self)
   if getmetatable(self) ~= Transaction then
