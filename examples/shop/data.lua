@@ -4,9 +4,9 @@
 local weft = require "weft"
 local schema = require "schema"
 
-local PRODUCTS, SELLERS, POLICIES, CATEGORIES = 5000, 400, 12, 60
+local SELLERS, POLICIES, CATEGORIES, CUSTOMERS = 400, 12, 60, 50
 
-local state = 42
+local state
 ---0 .. n - 1, the minimal standard generator of Park and Miller.
 local function random(n)
   state = state * 16807 % 2147483647
@@ -83,6 +83,27 @@ local function product(i, out)
   for k = 0, 1 do out.links[#out.links + 1] = { product_id = i, category_id = first + k } end
 end
 
+---The orders of a customer: numbers are versions of the cart, which is empty now.
+local function customer(i, out)
+  local version = random(8)
+  out.carts[i] = { customer_id = i, version = version + 1, updated_at = "2025-12-31T12:00:00Z" }
+  for number = 1, version do
+    local total, variant = weft.decimal "0.00", random(#out.variants // 4)
+    for _ = 1, 1 + random(3) do
+      variant = variant + 1 + random(#out.variants // 4)
+      local line = {
+        customer_id = i, number = number, variant_id = variant, quantity = 1 + random(4), price = out.variants[variant].price,
+      }
+      total = total + line.price * line.quantity
+      out.lines[#out.lines + 1] = line
+    end
+    out.orders[#out.orders + 1] = {
+      customer_id = i, number = number, total = total,
+      created_at = ("2025-%02d-%02dT%02d:30:00Z"):format(number, 1 + random(28), random(24)),
+    }
+  end
+end
+
 local function create(name)
   weft.database(name):script(schema[name])
 end
@@ -94,15 +115,18 @@ local function insert(model, rows)
 end
 
 ---Creates and fills the databases; returns how many rows were written.
-return function()
+---@param products? integer how many (5000)
+return function(products)
+  products, state = products or 5000, 42
   for _, name in ipairs { "product_service", "seller_service", "policy_service" } do create(name) end
-  local out = { products = {}, variants = {}, images = {}, attributes = {}, links = {} }
+  local out = { products = {}, variants = {}, images = {}, attributes = {}, links = {}, carts = {}, orders = {}, lines = {} }
   local rows, guidelines = policies()
   local shop, policy = weft.models "product_service", weft.models "policy_service"
   insert(weft.models("seller_service").SellerInfo, sellers())
   insert(policy.ReturnPolicy, rows)
   insert(policy.Guideline, guidelines)
-  for i = 1, PRODUCTS do product(i, out) end
+  for i = 1, products do product(i, out) end
+  for i = 1, CUSTOMERS do customer(i, out) end
   weft.database("product_service"):transaction(function()
     insert(shop.Category, categories())
     insert(shop.Product, out.products)
@@ -110,6 +134,11 @@ return function()
     insert(shop.ProductImage, out.images)
     insert(shop.ProductAttribute, out.attributes)
     insert(shop.ProductCategory, out.links)
+    insert(shop.Cart, out.carts)
+    insert(shop.Order, out.orders)
+    insert(shop.OrderLine, out.lines)
   end)
-  return SELLERS + #rows + #guidelines + CATEGORIES + #out.products + #out.variants + #out.images + #out.attributes + #out.links
+  local count = SELLERS + #rows + #guidelines + CATEGORIES
+  for _, list in pairs(out) do count = count + #list end
+  return count
 end

@@ -8,13 +8,13 @@ return {
     create table products (
       product_id integer primary key, seller_id integer not null, policy_id integer not null,
       title varchar(120) not null, status varchar(12) not null, price numeric(10,2) not null,
-      stock integer not null, rating real, attrs json not null, created_at varchar(20) not null);
+      stock integer not null, rating real, attrs json not null, created_at timestamptz not null);
     create index products_seller on products (seller_id);
     create index products_status on products (status, price);
     create table product_variants (
       variant_id integer primary key, product_id integer not null references products,
       sku varchar(20) not null unique, title varchar(60) not null, price numeric(10,2) not null,
-      stock integer not null);
+      stock integer not null check (stock >= 0));
     create index product_variants_product on product_variants (product_id);
     create table product_images (
       image_id integer primary key, variant_id integer not null references product_variants,
@@ -26,6 +26,20 @@ return {
     create table product_categories (
       product_id integer not null references products, category_id integer not null references categories,
       primary key (product_id, category_id));
+    create table carts (
+      customer_id integer primary key, version integer not null, updated_at timestamptz not null);
+    create table cart_items (
+      customer_id integer not null references carts, variant_id integer not null references product_variants,
+      quantity integer not null, price numeric(10,2) not null,
+      primary key (customer_id, variant_id));
+    create table orders (
+      customer_id integer not null references carts, number integer not null,
+      total numeric(12,2) not null, created_at timestamptz not null,
+      primary key (customer_id, number));
+    create table order_lines (
+      customer_id integer not null, number integer not null, variant_id integer not null references product_variants,
+      quantity integer not null, price numeric(10,2) not null,
+      primary key (customer_id, number, variant_id), foreign key (customer_id, number) references orders);
   ]],
   seller_service = [[
     create table sellers (

@@ -11,4 +11,5 @@ return {
     policy_service = "sqlite:" .. here .. "var/policy.db",
   },
   models = here .. "models",
+  services = here .. "services",
 }

@@ -1,4 +1,9 @@
 -- SPDX-License-Identifier: MIT
 local weft = require "weft"
 
-return weft.model { table = "sellers" }
+return weft.model {
+  table = "sellers",
+  associations = {
+    products = weft.has_many { model = "product_service.Product", foreign_key = "seller_id", order = "product_id" },
+  },
+}
