@@ -78,6 +78,20 @@ local function upvalue(fn, wanted)
   end
 end
 
+---Words of an alias.
+local function words_of(alias)
+  local set = {}
+  for word in aliases[alias]:gmatch '"([^"]+)"' do set[word] = true end
+  return set
+end
+
+---fn(...) raises usage, with these words.
+local function refused(words, fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok, words)
+  assert.truthy(core.is_error(err) and err.kind == "usage" and err.message:find(words, 1, true), tostring(err))
+end
+
 ---Names in a table of options of a driver's source.
 local function driver_options(file)
   local list = shell.read(shell.root() .. "/core/driver/" .. file):match "options%[%] = (%b{})"
@@ -156,12 +170,118 @@ describe("the annotations", function()
     assert.same(sorted(known), members(classes["weft.DatabaseOptions"]))
     local check = upvalue(database.configure, "check_database")
     assert.same(sorted(list_to_set(upvalue(check, "pool_options"))), members(classes["weft.PoolOptions"]))
-    assert.same({ "databases", "models", "slow_query" }, members(classes["weft.Options"]))
-    for option in pairs(classes["weft.Options"].fields) do
-      local ok, err = pcall(weft.configure, { [option] = option == "models" and "models" or nil, nonsense = 1 })
-      assert.is_false(ok)
-      assert.truthy(tostring(err):find("unknown option of configure 'nonsense'", 1, true))
+    local given = { databases = {}, models = "models", services = "services", slow_query = 0.2, strict = false }
+    assert.same(sorted(given), members(classes["weft.Options"]))
+    weft.configure(given)
+    for option, value in pairs(given) do
+      refused("unknown option of configure 'nonsense'", weft.configure, { [option] = value, nonsense = 1 })
     end
+  end)
+
+  it("declare the options of associations", function()
+    local association = require "weft.association"
+    local options_of = upvalue(association.define, "options_of")
+    local class_of = { has_many = "HasMany", has_one = "HasOne", belongs_to = "BelongsTo", many_to_many = "ManyToMany" }
+    assert.same(sorted(options_of), sorted(class_of))
+    assert.same(sorted(class_of), sorted(words_of "weft.AssociationType"))
+    local given = { model = "Other", through = "others", order = "id", where = { a = 1 } }
+    for kind, class in pairs(class_of) do
+      local fields = classes["weft." .. class].fields
+      assert.same(sorted(list_to_set(options_of[kind])), sorted(fields), kind)
+      local all = {}
+      for option in pairs(fields) do all[option] = given[option] or { "a", "b" } end
+      assert.is_true(association.is_definition(weft[kind](all)), kind)
+      for option, optional in pairs(fields) do
+        local value = all[option]
+        all[option] = nil
+        assert.equal(optional == "?", (pcall(weft[kind], all)), kind .. "." .. option)
+        all[option] = value
+      end
+      all.nonsense = 1
+      refused("unknown option of " .. kind .. " 'nonsense'", weft[kind], all)
+    end
+  end)
+
+  it("declare the options of include, weft.include and cross_join", function()
+    local include = require "weft.include"
+    local read = upvalue(upvalue(include.add, "tree_of"), "read")
+    local check_options = upvalue(upvalue(upvalue(read, "read_table"), "node_of_table"), "check_options")
+    assert.same(sorted(list_to_set(upvalue(check_options, "options"))), sorted(classes["weft.IncludeOptions"].fields))
+    assert.same(sorted(list_to_set(upvalue(include.include, "spec_options"))), sorted(classes["weft.RuntimeInclude"].fields))
+    assert.same(sorted(list_to_set(upvalue(upvalue(weft.cross_join, "check"), "known"))), sorted(classes["weft.CrossJoin"].fields))
+    assert.same(sorted(list_to_set(upvalue(include.include, "kinds"))), sorted(words_of "weft.AssociationType"))
+  end)
+
+  it("declare options of include, weft.include and cross_join that do something", function()
+    local db, name = backends["sqlite memory"].open [[create table authors (id integer primary key, name text);
+      create table books (id integer primary key, author_id integer references authors, title text);
+      create table books_by (author integer, book integer, primary key (author, book));
+      insert into authors values (1, 'A'), (2, 'B');
+      insert into books values (1, 1, 'w'), (2, 1, 'x'), (3, 1, 'y'), (4, 1, 'z');
+      insert into books_by values (2, 3)]]
+    local Author, Book = weft.models(name).Author, weft.models(name).Book
+    local function titles(row, field)
+      local list = {}
+      for i, book in ipairs(row[field]) do list[i] = book.title end
+      return table.concat(list)
+    end
+
+    -- What an include may say, and the titles that author 1 has then. What each option does alone:
+    local options = {
+      where = { weft.negate { title = "z" }, "wxy" }, order = { { "title", "desc" }, "zyxw" }, select = { "title", "wxyz" },
+      limit = { 2, "wx" }, offset = { 1, "xyz" }, include = { "author", "wxyz" },
+      scope = { function(query) return query:where("id", ">", 3) end, "z" },
+    }
+    local own = { through = true } -- tried below: of a many_to_many
+    for option in pairs(options) do own[option] = true end
+    assert.same(sorted(classes["weft.IncludeOptions"].fields), sorted(own))
+    for option, what in pairs(options) do
+      assert.equal(what[2], titles(Author:include({ "books", [option] = what[1] }):order("id"):first(), "books"), option)
+    end
+    local book = Author:include({ "books", select = "title", include = "author" }):first().books[1]
+    assert.same({ "title" }, weft.columns(book))
+    assert.equal("A", rawget(book, "author").name)
+
+    -- The same of an association that is made at run time, and what makes it.
+    local keys = {
+      from = { Author, "wxyz" }, to = { Book, "wxyz" }, as = { "own", "wxyz" }, type = { "has_many", "wxyz" },
+      foreign_key = { "author_id", "wxyz" }, source_key = { "id", "wxyz" },
+    }
+    local made = 0
+    local function at_run_time(more)
+      made = made + 1
+      local spec = { from = Author, to = Book, as = "made" .. made }
+      for option, value in pairs(more) do spec[option] = value end
+      return Author:include(weft.include(spec)):order("id"), spec.as
+    end
+    for _, set in ipairs { options, keys } do
+      for option, what in pairs(set) do
+        local query, as = at_run_time { [option] = what[1] }
+        assert.equal(what[2], titles(query:first(), as), option)
+      end
+    end
+    local query, as = at_run_time { type = "many_to_many", through = "books_by", foreign_key = "author", other_key = "book",
+      source_key = "id", target_key = "id" }
+    assert.equal("y", titles(query:all()[2], as))
+    assert.equal(3, query:include({ as, through = true }):all()[2][as][1].books_by.book)
+    assert.equal(3, query:include({ as, through = "link" }):all()[2][as][1].link.book)
+    local writer = weft.include { from = Book, to = Author, type = "belongs_to", as = "writer", foreign_key = "author_id",
+      target_key = "id" }
+    assert.equal("A", rawget(Book:include(writer):find(1), "writer").name)
+    refused("unknown type of association 'has'", at_run_time, { type = "has" })
+
+    -- And below any rows.
+    local joins = {
+      model = { Book, "wxyz" }, key = { "id", "wxyz" }, foreign_key = { "author_id", "wxyz" }, as = { "books", "wxyz" },
+      many = { true, "wxyz" }, batch_size = { 1, "wxyz" },
+      select = options.select, where = options.where, order = options.order, limit = options.limit,
+    }
+    assert.same(sorted(classes["weft.CrossJoin"].fields), sorted(joins))
+    for option, what in pairs(joins) do
+      local spec = { model = Book, key = "id", foreign_key = "author_id", as = "books", many = true, [option] = what[1] }
+      assert.equal(what[2], titles(weft.cross_join({ { id = "1" }, { id = 2 } }, spec)[1], "books"), option)
+    end
+    db:close()
   end)
 
   it("declare the options of a model and of its columns", function()
@@ -169,12 +289,19 @@ describe("the annotations", function()
     assert.same(sorted(list_to_set(known)), members(classes["weft.ModelDefinition"]))
     assert.is_table(weft.model { columns = { price = { as = "number", lazy = true } } })
     assert.same({ "as", "lazy" }, members(classes["weft.ColumnOptions"]))
-    local db, name = backends["sqlite memory"].open "create table things (id integer primary key, at text)"
-    local function bind(as)
-      return require "weft.model".bind(db, name .. ".things", { columns = { at = as } }, { "things" }, {})
+    local lifecycle = require "weft.lifecycle"
+    assert.same(sorted(list_to_set(upvalue(upvalue(lifecycle.read, "read_hooks"), "hook_names"))), members(classes["weft.Hooks"]))
+    local rules = upvalue(upvalue(require "weft.validate".read, "read_rules"), "rule_names")
+    assert.same(sorted(list_to_set(rules)), members(classes["weft.Rules"]))
+    for what in pairs(classes["weft.Timestamps"].fields) do assert.is_table(weft.model { timestamps = { [what] = "at" } }) end
+    local db, name = backends["sqlite memory"].open [[create table things (id integer primary key, at text);
+      insert into things (id) values (1)]]
+    local function columns_of(as)
+      local definition = weft.model { table = "things", columns = { at = as } }
+      return weft.columns(require "weft.model".bind(db, name .. ".Thing", definition, { "things" }, {}):first())
     end
-    for as in aliases["weft.ColumnAs"]:gmatch '"(%l+)"' do bind(as) end
-    assert.is_false(pcall(bind, "odd"))
+    for as in pairs(words_of "weft.ColumnAs") do assert.same({ "id", "at" }, columns_of(as), as) end
+    refused("cannot be shown as 'odd'", weft.model, { columns = { at = "odd" } })
   end)
 
   it("declare the kinds and the fields of errors", function()
@@ -255,7 +382,8 @@ describe("the annotations", function()
   end)
 
   it("hold when a function is called wrongly: it raises usage", function()
-    local fine = { ["weft now"] = true, ["weft count"] = true }
+    local fine = { ["weft now"] = true, ["weft count"] = true, ["weft reload_services"] = true,
+      ["weft reset_associations"] = true }
     local db = backends["sqlite memory"].open()
     local function wrong(name, from)
       for method in pairs(classes[name].functions) do

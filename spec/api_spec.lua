@@ -5,6 +5,7 @@
 local weft = require "weft"
 local backends = require "spec.support.backends"
 local raises = require "spec.support.raises"
+local zoo = require "spec.support.zoo"
 
 local function sorted(names)
   local list = {}
@@ -14,11 +15,13 @@ local function sorted(names)
 end
 
 local schema = "create table items (id integer primary key, kind text, n integer, price numeric(6,2));"
+local each = zoo.each
 local filling = [[
   delete from items;
   insert into items values (1, 'a', 1, 1.50), (2, 'a', 2, 2.50), (3, 'b', 3, null);]]
 
--- Each function calls its name and checks the answer. c: db, name, Item (the model).
+-- Each function calls its name and checks the answer. c: db, name, the models Item, Owner, Pet, Toy, Town, and
+-- write(path, text) for scripts.
 local api = {
   weft = {
     configure = function(c)
@@ -66,6 +69,73 @@ local api = {
     any_of = function(c) assert.equal(2, c.Item:where(weft.any_of { { n = 1 }, { n = 3 } }):count()) end,
     all_of = function(c) assert.equal(1, c.Item:where(weft.all_of { { n = 1 }, { kind = "a" } }):count()) end,
     negate = function(c) assert.equal(1, c.Item:where(weft.negate { kind = "a" }):count()) end,
+    some = function(c) assert.equal("Ada", each(c.Owner:where(weft.some("pets", { { "age", ">", 1 } })):all(), "name")) end,
+    none = function(c) assert.equal("Eve", each(c.Owner:where(weft.none "pets"):all(), "name")) end,
+    every = function(c)
+      assert.equal("Bob Eve", each(c.Owner:where(weft.every("pets", { age = 1 })):order("name"):all(), "name"))
+    end,
+    has_many = function(c)
+      c.write("Keeper", [[return weft.model { table = "owners", associations = {
+        animals = weft.has_many { model = "Pet", foreign_key = "owner_id", order = "name" } } }]])
+      local Keeper = weft.models(c.name).Keeper
+      assert.equal("Rex Tom", each(Keeper:include("animals"):find(1).animals, "name"))
+      assert.same({}, Keeper:find(3).animals)
+    end,
+    has_one = function(c)
+      c.write("Boss", [[return weft.model { table = "owners", associations = {
+        oldest = weft.has_one { model = "Pet", foreign_key = "owner_id", order = { "age", "desc" } } } }]])
+      local Boss = weft.models(c.name).Boss
+      assert.equal("Tom", Boss:include("oldest"):find(1).oldest.name)
+      assert.is_nil(Boss:find(3).oldest)
+    end,
+    belongs_to = function(c)
+      c.write("Citizen", ([[return weft.model { table = "owners", associations = {
+        home = weft.belongs_to { model = "%s.Town", foreign_key = "town_id" } } }]]):format(c.other))
+      local Citizen = weft.models(c.name).Citizen
+      assert.equal("Ulm", Citizen:include("home"):find(1).home.name)
+      assert.is_nil(Citizen:find(3).home)
+    end,
+    many_to_many = function(c)
+      c.write("Player", [[return weft.model { table = "pets", associations = {
+        things = weft.many_to_many { model = "Toy", through = "pet_toys", foreign_key = "pet_id", other_key = "toy_id", order = "name" } } }]])
+      assert.equal("ball bone", each(weft.models(c.name).Player:include("things"):find(1).things, "name"))
+    end,
+    include = function(c)
+      local pets = weft.include { from = c.Owner, to = c.Pet, as = "animals", type = "has_many", foreign_key = "owner_id",
+        source_key = "owner_id", order = "name", include = "toys" }
+      assert.equal("Rex Tom", each(c.Owner:include(pets):find(1).animals, "name"))
+      assert.equal("string", c.Owner:include(pets):find(2).animals[1].toys[1].name)
+    end,
+    reset_associations = function(c)
+      weft.include { from = c.Owner, to = c.Pet, as = "beasts", foreign_key = "owner_id" }
+      assert.equal(2, #c.Owner:find(1).beasts)
+      weft.reset_associations()
+      raises("usage", function() c.Owner:include("beasts"):all() end, "unknown association 'beasts'")
+      assert.equal(2, #c.Owner:find(1).pets)
+    end,
+    cross_join = function(c)
+      local given = { { town = "7" }, { town = 8 }, { town = 9 } }
+      local rows = weft.cross_join(given, { { model = c.Town, key = "town", foreign_key = "town_id", as = "place" } })
+      assert.same({ "Ulm", "Bern" }, { rows[1].place.name, rows[2].place.name })
+      assert.is_nil(rows[3].place)
+      assert.same({ { town = "7" }, { town = 8 }, { town = 9 } }, given)
+    end,
+    services = function(c)
+      c.service("cart", "return { add = function(input, context) return input.n + 1, context.service end }")
+      assert.same({ 3, "cart.add" }, { weft.services.cart.add { n = 2 } })
+    end,
+    reload_services = function(c)
+      c.service("version", "return function() return 1 end")
+      assert.equal(1, weft.services.version())
+      c.service("version", "return function() return 2 end")
+      assert.equal(1, weft.services.version())
+      weft.reload_services "version"
+      assert.equal(2, weft.services.version())
+    end,
+    fail = function()
+      local err = raises("validation", function() weft.fail("validation", "only 3 left", { column = "n" }) end, "only 3 left")
+      assert.equal("n", err.column)
+    end,
     count = function(c) assert.equal(3, c.Item:select({ x = weft.count() }):all()[1].x) end,
     count_distinct = function(c) assert.equal(2, c.Item:select({ x = weft.count_distinct "kind" }):all()[1].x) end,
     sum = function(c) assert.equal(6, c.Item:select({ x = weft.sum "n" }):all()[1].x) end,
@@ -177,8 +247,28 @@ local api = {
     select = function(c) assert.same({ "n" }, weft.columns(c.Item:select("n"):first())) end,
     order = function(c) assert.equal(3, c.Item:order("n", "desc"):first().id) end,
     limit = function(c) assert.equal(2, #c.Item:limit(2):all()) end,
+    include = function(c)
+      local owner = c.Owner:include("pets.toys", { "pets", order = { "age", "desc" }, limit = 1 }):find(1)
+      assert.equal("Tom", each(owner.pets, "name"))
+      assert.equal("ball", each(owner.pets[1].toys, "name"))
+    end,
+    join = function(c)
+      local pets = c.Owner:join("pets"):where("pets.age", ">", 1):order("pets.name", "desc")
+      assert.equal("Tom Rex", each(pets:select({ pet = "pets.name" }):all(), "pet"))
+      assert.equal("Ada Ada", each(pets:all(), "name"))
+    end,
+    left_join = function(c) assert.equal(4, c.Owner:left_join("pets"):count()) end,
+    fetch = function(c)
+      for _, how in ipairs { "together", "keyed" } do
+        assert.equal("ball", c.Owner:include("pets.toys"):fetch(how):find(1).pets[1].toys[1].name)
+      end
+      raises("usage", function() c.Owner:fetch "sometimes" end, "together")
+    end,
+    strict = function(c) raises("usage", function() return c.Owner:strict():find(1).pets end, "include(\"pets\")") end,
     offset = function(c) assert.equal(3, c.Item:order("id"):offset(2):all()[1].id) end,
     distinct = function(c) assert.equal(2, #c.Item:select("kind"):distinct():all()) end,
+    with_deleted = function(c) assert.equal(3, c.Item:with_deleted():count()) end, -- none is marked
+    only_deleted = function(c) raises("usage", function() c.Item:only_deleted():count() end) end,
     group = function(c) assert.equal(2, #c.Item:group("kind"):select({ "kind", x = weft.count() }):all()) end,
     having = function(c)
       assert.equal("a", c.Item:group("kind"):select({ "kind", x = weft.count() }):having("x", ">", 1):one().kind)
@@ -273,10 +363,17 @@ backends.each(function(backend)
   local c
 
   setup(function()
-    local db, name = backend.open(schema)
-    c = { backend = backend, db = db, name = name, Item = weft.models(name).Item }
+    c = zoo.open(backend, schema)
+    c.Town = c.towns.Town
+    for _, name in ipairs { "Item", "Owner", "Pet", "Toy" } do c[name] = c.models[name] end
+    local write, remove = zoo.folder()
+    function c.write(model, text) write(("models/%s/%s.lua"):format(c.name, model), text) end
+    function c.service(service, text) write(("services/%s.lua"):format(service), text) end
+    c.remove = remove
     c.Item:first()
   end)
+
+  teardown(function() c.remove() end)
 
   before_each(function()
     c.db:script(filling)
@@ -319,8 +416,7 @@ describe("weft", function()
   end)
 
   it("has none of the names of later", function()
-    for _, name in ipairs { "cache", "services", "include", "has_many", "has_one", "belongs_to", "many_to_many", "cross_join", "metrics",
-      "use", "type", "app", "reset_associations", "some", "none", "every" } do
+    for _, name in ipairs { "cache", "metrics", "use", "type", "app" } do
       assert.is_nil(weft[name], name)
     end
     assert.is_nil(package.searchpath("weft.test", package.path))
@@ -337,11 +433,9 @@ backends.each(function(backend)
     local db, name = backend.open(schema)
     local Item = weft.models(name).Item
     for _, method in ipairs { "schema", "repository", "on_schema_change" } do assert.is_nil(db[method], method) end
-    for _, method in ipairs { "include", "join", "cache" } do
-      assert.is_nil(Item[method], method)
-      assert.is_nil(Item:limit(1)[method], method)
-    end
-    for _, field in ipairs { "associations", "timestamps", "version", "soft_delete", "validate", "hooks" } do
+    assert.is_nil(Item.cache)
+    assert.is_nil(Item:limit(1).cache)
+    for _, field in ipairs { "keys", "indexes", "ttl", "encrypt" } do
       raises("usage", function() weft.model { [field] = {} } end, field)
     end
     raises("usage", function() weft.configure { cache = { bytes = 1 } } end, "cache")

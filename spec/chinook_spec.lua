@@ -5,6 +5,7 @@
 
 local weft = require "weft"
 local backends = require "spec.support.backends"
+local mixes = require "spec.support.mixes"
 local servers = require "spec.support.servers"
 local shell = require "spec.support.shell"
 local raises = require "spec.support.raises"
@@ -145,6 +146,34 @@ local values = {
     function(m, n) return m.Invoice:where(n "invoice_id", "<", 0):sum(n "total") end },
 }
 
+-- A model, what its rows include by the associations that its foreign keys make, and for each level the pairs of
+-- keys above and below that the database's own SQL gives.
+local trees = {
+  { "artist", "albums.tracks", {
+    { "artist_id", "albums", "album_id", "select artist_id, album_id from album" },
+    { "album_id", "tracks", "track_id", "select album_id, track_id from track" } } },
+  { "album", "artist", { { "album_id", "artist", "artist_id", "select album_id, artist_id from album" } } },
+  { "playlist", "tracks.genre", {
+    { "playlist_id", "tracks", "track_id", "select playlist_id, track_id from playlist_track" },
+    { "track_id", "genre", "genre_id", [[select t.track_id, genre_id from track t join playlist_track p on p.track_id = t.track_id
+      where genre_id is not null]] } } },
+  { "customer", "invoices.invoice_lines.track", {
+    { "customer_id", "invoices", "invoice_id", "select customer_id, invoice_id from invoice" },
+    { "invoice_id", "invoice_lines", "invoice_line_id", "select invoice_id, invoice_line_id from invoice_line" },
+    { "invoice_line_id", "track", "track_id", "select invoice_line_id, track_id from invoice_line" } } },
+  { "employee", "employees.customers", {
+    { "employee_id", "employees", "employee_id", "select reports_to, employee_id from employee where reports_to is not null" },
+    { "employee_id", "customers", "customer_id", [[select e.employee_id, customer_id from employee e
+      join customer c on c.support_rep_id = e.employee_id where e.reports_to is not null]] } } },
+}
+
+---Pairs of keys as lines in order.
+local function pairs_of(list)
+  for i, pair in ipairs(list) do list[i] = ("%d %d"):format(pair[1], pair[2]) end
+  table.sort(list)
+  return list
+end
+
 local function load_sqlite()
   local db, name = backends["sqlite memory"].open()
   db:script("\u{FEFF}" .. shell.read(folder .. "/sqlite.sql")) -- a mark before the text does no harm
@@ -262,6 +291,34 @@ local function suite()
     local name, sql, ask = table.unpack(fact)
     it("answers " .. name, function()
       equal_on_both(sql, function(side) return { line({ ask(side.m, side.n) }, 1) } end, 1)
+    end)
+  end
+
+  for _, tree in ipairs(trees) do
+    local name, path, levels = table.unpack(tree)
+    it("gives the tree of " .. name .. " with " .. path, function()
+      for _, side in ipairs(sides) do
+        local query, rows = side.m[camel(name)]:include(path)
+        local sent = mixes.statements(function() rows = query:all() end)
+        local most = 1 -- and one for each level, or for 500 of its keys
+        for _, level in ipairs(levels) do
+          local above, association, below, sql = table.unpack(level)
+          local own, found, next_rows = {}, {}, {}
+          most = most + (#rows + 499) // 500
+          for i, row in ipairs(side.db:rows(side.sql(sql))) do own[i] = row end
+          for _, row in ipairs(rows) do
+            local there = row[association]
+            for _, other in ipairs(association:find "s$" and there or { there }) do
+              found[#found + 1] = { row[side.n(above)], other[side.n(below)] }
+              next_rows[#next_rows + 1] = other
+            end
+          end
+          assert.is_true(#own > 0)
+          assert_same(pairs_of(own), pairs_of(found))
+          rows = next_rows
+        end
+        assert.is_true(#sent <= most, #sent .. " statements")
+      end
     end)
   end
 

@@ -163,6 +163,18 @@ describe("a cold start of", function()
         assert(not ok and err.kind == "connect", tostring(err))]])
     end)
 
+    it(host.name .. " takes its names in any order", function()
+      run(host, [[
+        local weft = require "weft"
+        local names = { "include", "cross_join", "has_many", "reset_associations", "save", "services", "on", "models" }
+        for _, name in ipairs(names) do assert(weft[name], name) end
+        weft.configure { databases = { shop = "sqlite::memory:" } }
+        weft.database "shop":script [=[create table a (id integer primary key);
+          create table b (id integer primary key, a_id integer references a); insert into a values (1); insert into b values (2, 1)]=]
+        equal(2, weft.models("shop").a:include("bs"):first().bs[1].id)
+        equal(1, weft.models("shop").b:include("a"):first().a.id)]])
+    end)
+
     it(host.name .. " loads the Lua files as they are needed", function()
       run(host, [[
         equal("", loaded(), "before")

@@ -343,7 +343,16 @@ backends.each(function(backend)
         "did you mean 'lazy'?" },
       { "has an unknown presentation", "local m = require 'weft'.model { columns = { title = 'jsn' } }\nreturn m", 1, "did you mean 'json'?" },
       { "has a scope named like a method", "local m = require 'weft'.model { scopes = { where = print } }\nreturn m", 1, "where" },
-      { "names an option of later", "local m = require 'weft'.model { validate = {} }\nreturn m", 1, "validate" },
+      { "has an association named like a method", "local weft = require 'weft'\nlocal m = weft.model { "
+        .. "associations = { tags = weft.has_many {} }, methods = { tags = print, other = print } }\nreturn m", 2,
+        "'tags' is an association and a method" },
+      { "has an association named like a column", "local weft = require 'weft'\nlocal m = weft.model { "
+        .. "associations = { tags = weft.has_many {} }, columns = { tags = 'json' } }\nreturn m", 2,
+        "'tags' is a column and an association" },
+      { "has a method named like a column",
+        "local m = require 'weft'.model { methods = { tags = print }, columns = { tags = 'json' } }\nreturn m", 1,
+        "'tags' is a column and a method" },
+      { "has a wrong lifecycle", "local m = require 'weft'.model { validate = 3 }\nreturn m", 1, "validate" },
     }
     for _, case in ipairs(broken) do
       it("that " .. case[1] .. " raises usage with file and line, each time", function()

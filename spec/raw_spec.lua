@@ -409,6 +409,9 @@ describe("database", function()
       { configure { url = "sqlite::memory:", jurnal = "wal" }, "usage", "journal" },
       { configure { url = "sqlite::memory:", decimals = "float" }, "usage", "decimals" },
       { configure { url = "sqlite::memory:", zone = "cet" }, "usage", "zone" },
+      { configure { url = "sqlite::memory:", naming = "german" }, "usage", "naming" },
+      { configure { url = "sqlite::memory:", naming = { plurals = print } }, "usage", "did you mean 'plural'?" },
+      { configure { url = "sqlite::memory:", naming = { plural = "s" } }, "usage", "naming.plural" },
       { configure { url = "postgres://127.0.0.1:99999/x" }, "usage" },
       { configure { url = "postgres://127.0.0.1/x", ssl = "maybe" }, "usage", "ssl" },
     } do

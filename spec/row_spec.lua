@@ -117,6 +117,33 @@ backends.each(function(backend)
       assert.same({ product_id = 2, stock = 0, extra = 1, title = "new" }, found)
     end)
 
+    it("has its methods whatever columns begin with their names", function()
+      local other, name = backend.open [[create table likes (id integer primary key, updated_at text, deleted_at text,
+        saved_by text, reload_at text, changed_at text)]]
+      local Like = weft.models(name).Like
+      for _, method in ipairs { "update", "delete", "save", "reload", "changed" } do
+        other:script "delete from likes; insert into likes (id) values (1)" -- its associations are not known again
+        assert.is_function(Like:find(1)[method], method)
+      end
+      Like:find(1):update { updated_at = "now" }
+      assert.equal("now", Like:find(1).updated_at)
+      Like:find(1):delete()
+      assert.equal(0, Like:count())
+    end)
+
+    it("has the row of a foreign key, or none, before a method of that name", function()
+      local other, name = backend.open [[create table saves (id integer primary key);
+        create table gains (id integer primary key, save_id integer references saves, reload_id integer);
+        insert into saves values (5); insert into gains values (1, 5, 1), (2, null, 2)]]
+      local Gain = weft.models(name).Gain
+      for id, expected in pairs { 5, false } do
+        other:script "select 1" -- its associations are not known again
+        local saved = Gain:find(id).save
+        assert.equal(expected, saved ~= nil and saved.id)
+        assert.is_function(Gain:find(id).reload)
+      end
+    end)
+
     it("raises usage for a column that was not selected", function()
       local row = Product:select("title"):first()
       local err = raises("usage", function() return row.price end, "price", "not selected")
@@ -188,6 +215,16 @@ backends.each(function(backend)
     it("comes along when it is selected", function()
       local row = Product:select("product_id", "body"):find(1)
       assert.same({}, statements(function() assert.equal("long one", row.body) end))
+    end)
+
+    it("is refused where nothing is loaded on touch", function()
+      local row = Product:strict():find(1)
+      local err = raises("usage", function() return row.body end, "add :select(\"body\")")
+      assert.truthy(err.message:find("spec/row_spec.lua", 1, true))
+      assert.equal("long one", Product:strict():select("product_id", "body"):find(1).body)
+      row = Product:strict():find(3)
+      row.body = "given"
+      assert.equal("given", row.body)
     end)
 
     it("can be written", function()

@@ -4,6 +4,7 @@
 local weft = require "weft"
 local backends = require "spec.support.backends"
 local raises = require "spec.support.raises"
+local servers = require "spec.support.servers"
 local table_of_numbers = require "spec.support.numbers"
 
 backends.each(function(backend)
@@ -413,6 +414,34 @@ describe("on postgres", function()
     assert.equal("on", db:transaction(function(tx)
       return tx:query("show transaction_read_only")[1].transaction_read_only
     end, { read_only = true, isolation = "serializable" }))
+  end)
+
+  it("a permission that is missing fails a savepoint, and does not lose the connection", function()
+    db:transaction(function(tx)
+      tx:execute "insert into t values (3, 30)"
+      local err = raises("auth", function()
+        tx:transaction(function(inner)
+          inner:rows "select set_config('role', 'pg_monitor', true)"
+          inner:rows "select * from t"
+        end)
+      end)
+      assert.equal("42501", err.code)
+      tx:execute "update t set n = 31 where id = 3"
+    end)
+    assert.equal(31, db:rows("select n from t where id = 3")[1][1])
+  end)
+
+  it("a password that is wrong loses the transaction", function()
+    local user = servers.users.scram
+    weft.configure { databases = { spec_wrong = servers.postgres().url(nil, { user = user.name, password = "wrong" }) } }
+    local wrong = weft.database "spec_wrong"
+    finally(function() wrong:close() end)
+    raises("auth", function()
+      wrong:transaction(function(tx)
+        raises("auth", function() tx:rows "select 1" end)
+        raises("auth", function() tx:rows "select 1" end, "was lost")
+      end)
+    end, "was lost")
   end)
 
   ---Two transactions that each read everything and write one row: only one may commit.

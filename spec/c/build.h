@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 
+#include "association.h"
 #include "plan.h"
 #include "spec.h"
 
@@ -15,8 +16,6 @@ static struct weft_arena build_arena;
 static struct weft_error build_error;
 
 typedef const struct weft_expr *expr;
-
-BUILD void build_end(void) { weft_arena_release(&build_arena); }
 
 BUILD struct weft_slice text_slice(const char *s) { return weft_slice_of(s); }
 
@@ -76,6 +75,50 @@ BUILD expr raw_of(const char *text, int n, const expr *params) {
 #define RAW(text, ...) \
   raw_of(text, (int)(sizeof((expr[]){__VA_ARGS__}) / sizeof(expr)), (expr[]){__VA_ARGS__})
 
+BUILD expr joined(const char *association, const char *name) {
+  return weft_expr_joined(&build_arena, weft_slice_of(association), weft_slice_of(name));
+}
+/* condition NULL: any row */
+BUILD expr some(struct weft_association *a, expr condition) {
+  return weft_expr_some(&build_arena, a->name, a, false, condition);
+}
+/* As a dotted name says it; a NULL: not looked up. */
+BUILD expr open_some(const char *name, struct weft_association *a, expr condition) {
+  return weft_expr_some(&build_arena, weft_slice_of(name), a, true, condition);
+}
+/* q's reference is taken over, and given back by build_forget. */
+static struct weft_query *build_queries[64];
+static uint32_t build_nqueries;
+BUILD expr query(struct weft_query *q) {
+  if (build_nqueries < 64) build_queries[build_nqueries++] = q;
+  return weft_expr_query(&build_arena, q);
+}
+static struct weft_association *build_associations[64];
+static uint32_t build_nassociations;
+/* Likewise: the reference is given back by build_forget. */
+BUILD struct weft_association *lend(struct weft_association *a) {
+  if (build_nassociations < 64) build_associations[build_nassociations++] = a;
+  return a;
+}
+BUILD void build_forget(void) {
+  while (build_nqueries) weft_query_unref(build_queries[--build_nqueries]);
+  while (build_nassociations) weft_association_unref(build_associations[--build_nassociations]);
+}
+BUILD void build_end(void) {
+  build_forget();
+  weft_arena_release(&build_arena);
+}
+BUILD expr tuple(expr a, expr b) { return weft_expr_tuple(&build_arena, (expr[]){a, b}, 2); }
+
+/* One pair of columns; the tables are known. */
+BUILD struct weft_association *associate(const char *name, struct weft_table *from_table,
+                                         const char *from_column, struct weft_table *to_table,
+                                         const char *to_column) {
+  uint32_t f = (uint32_t)weft_table_column(from_table, weft_slice_of(from_column));
+  uint32_t t = (uint32_t)weft_table_column(to_table, weft_slice_of(to_column));
+  return weft_association_new(weft_slice_of(name), from_table, to_table, &f, &t, 1, true, false);
+}
+
 /* ---- clauses ---- */
 
 BUILD struct weft_query *step(struct weft_query *q, enum weft_clause clause) {
@@ -87,11 +130,13 @@ BUILD struct weft_query *from(struct weft_table *t) { return weft_query_from(t);
 BUILD struct weft_query *where(struct weft_query *q, expr e) {
   q = step(q, WEFT_C_WHERE);
   q->expr = e ? e : weft_expr_false();
+  weft_query_hold(q, q->expr);
   return weft_query_end(q);
 }
 BUILD struct weft_query *having(struct weft_query *q, expr e) {
   q = step(q, WEFT_C_HAVING);
   q->expr = e;
+  weft_query_hold(q, e);
   return weft_query_end(q);
 }
 BUILD struct weft_item item(const char *name, expr e) {
@@ -125,6 +170,27 @@ BUILD struct weft_query *limit(struct weft_query *q, int64_t n) {
 }
 BUILD struct weft_query *offset(struct weft_query *q, int64_t n) {
   return number(q, WEFT_C_OFFSET, n);
+}
+/* on: NULL, or what the other side is joined as */
+BUILD struct weft_query *join_if(struct weft_query *q, const char *name, const char *to,
+                                 struct weft_association *a, bool left, const struct weft_expr *e) {
+  q = step(q, WEFT_C_JOIN);
+  struct weft_slice *names = weft_arena_alloc(&q->arena, sizeof *names);
+  *names = weft_slice_of(to);
+  q->name = weft_slice_of(name);
+  q->on = names;
+  q->non = to ? 1 : 0;
+  q->number = left;
+  weft_query_hold_join(q, a);
+  if (e) weft_query_hold(q, q->expr = weft_expr_copy(&q->arena, e));
+  return weft_query_end(q);
+}
+BUILD struct weft_query *join_as(struct weft_query *q, const char *name, const char *to,
+                                 struct weft_association *a, bool left) {
+  return join_if(q, name, to, a, left, NULL);
+}
+BUILD struct weft_query *join(struct weft_query *q, const char *name, struct weft_association *a) {
+  return join_as(q, name, NULL, a, false);
 }
 BUILD struct weft_query *plain(struct weft_query *q, enum weft_clause clause) {
   return weft_query_end(step(q, clause));
@@ -219,6 +285,20 @@ BUILD struct weft_table *products(const struct weft_dialect *d) {
     d->column_type(&t, &c[i].type);
   }
   return weft_table_new(weft_slice("", 0), WEFT_LIT("products"), c, n);
+}
+
+/* From t's rows to those of a table with the same columns that marks deleted rows in created_at. */
+BUILD struct weft_association *to_variants(struct weft_table *t) {
+  struct weft_table *to =
+      weft_table_new(t->schema, WEFT_LIT("product_variants"), t->columns, t->ncolumns);
+  to->soft = weft_table_column(to, WEFT_LIT("created_at"));
+  struct weft_association *a = lend(associate("variants", t, "product_id", to, "product_id"));
+  weft_table_unref(to);
+  return a;
+}
+/* From t's rows to others of t. */
+BUILD struct weft_association *to_parts(struct weft_table *t) {
+  return lend(associate("parts", t, "product_id", t, "seller_id"));
 }
 
 #endif

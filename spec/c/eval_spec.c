@@ -523,6 +523,28 @@ static void shapes(void) {
     expect_int(weft_eval(&weft_dialect_sqlite, t, binary(WEFT_E_EQ, cell), &cell), DARK);
     weft_table_unref(t);
   }
+  it ("not true is true of false and of NULL, and knows what its condition does") {
+    static const enum weft_truth pairs[][2] = {
+        {WEFT_TRUE, WEFT_FALSE},   {WEFT_FALSE, WEFT_TRUE},
+        {WEFT_NULLISH, WEFT_TRUE}, {WEFT_UNKNOWABLE, WEFT_UNKNOWABLE}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+      expect_int(ask_two(weft_expr_unary(&arena, WEFT_E_UNTRUE, made(pairs[i][0]))), pairs[i][1]);
+  }
+  it ("knows nothing about other rows, unless the rest decides") {
+    const struct weft_expr *some = weft_expr_some(&arena, WEFT_LIT("x"), NULL, false, NULL);
+    const struct weft_expr *joined = weft_expr_joined(&arena, WEFT_LIT("x"), WEFT_LIT("c"));
+    struct weft_table *t = weft_table_unknown(WEFT_LIT(""), WEFT_LIT("t"));
+    struct weft_query *q = weft_query_from(t);
+    const struct weft_expr *in = NULL, *kids[2] = {some, made(WEFT_FALSE)};
+    weft_expr_binary(&arena, WEFT_E_IN, cell_expr(), weft_expr_query(&arena, q), &in, NULL);
+    expect_int(ask(P_INT, weft_int(1), some), DARK);
+    expect_int(ask(P_INT, weft_int(1), weft_expr_unary(&arena, WEFT_E_NOT, some)), DARK);
+    expect_int(ask(P_INT, weft_int(1), in), DARK);
+    expect_int(ask(P_INT, weft_int(1), weft_expr_unary(&arena, WEFT_E_IS_NULL, joined)), DARK);
+    expect_int(ask_two(weft_expr_logic(&arena, WEFT_E_AND, kids, 2)), NO);
+    weft_query_unref(q);
+    weft_table_unref(t);
+  }
   it ("gives up on trees that are too deep") {
     const struct weft_expr *e = made(WEFT_TRUE);
     for (int i = 0; i < 2 * WEFT_EXPR_DEPTH; i++) {

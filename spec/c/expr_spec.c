@@ -33,6 +33,77 @@ static void folds(void) {
   }
 }
 
+static struct weft_association *variants, *others;
+
+static void associations(void) {
+  expr x = a_eq(1), y = a_eq(2);
+  it("SOME of FALSE is FALSE, of nothing any row") {
+    expect_int(some(variants, weft_expr_false())->kind, WEFT_E_FALSE);
+    expect_int(some(variants, NULL)->kids[0]->kind, WEFT_E_TRUE);
+    expect_int(some(variants, x)->depth, 2);
+  }
+  it("not true of a constant is the other one") {
+    expect_int(one(WEFT_E_UNTRUE, weft_expr_true())->kind, WEFT_E_FALSE);
+    expect_int(one(WEFT_E_UNTRUE, weft_expr_false())->kind, WEFT_E_TRUE);
+  }
+  it("not true of what is never NULL is its opposite, and of nothing else") {
+    expect_int(one(WEFT_E_UNTRUE, some(variants, x))->kind, WEFT_E_NOT);
+    expect_int(one(WEFT_E_UNTRUE, one(WEFT_E_IS_NULL, col("a")))->kind, WEFT_E_NOT_NULL);
+    expect_int(one(WEFT_E_UNTRUE, one(WEFT_E_UNTRUE, x))->kind, WEFT_E_NOT);
+    expect_int(one(WEFT_E_UNTRUE, one(WEFT_E_NOT, x))->kind, WEFT_E_UNTRUE);
+    expect_int(one(WEFT_E_UNTRUE, x)->kind, WEFT_E_UNTRUE);
+  }
+  it("is loose until it was looked up, however deep") {
+    expr loose = open_some("variants", NULL, x);
+    expect(!weft_expr_loose(some(variants, x)) && weft_expr_loose(loose));
+    expect(weft_expr_loose(some(variants, one(WEFT_E_NOT, either(y, loose)))));
+    expect(!weft_expr_loose(both(x, y)));
+  }
+  it("several in one AND speak of one row, in the place of the first") {
+    expr e = both(both(open_some("v", variants, x), y), both(open_some("v", variants, y), a_eq(3)));
+    e = weft_expr_merge(&build_arena, e);
+    expect_int(e->nkids, 3);
+    expect_int(e->kids[0]->kind, WEFT_E_SOME);
+    expect(e->kids[0]->open && e->kids[0]->association == variants);
+    expect_int(e->kids[0]->kids[0]->nkids, 2);
+    e = weft_expr_merge(&build_arena, both(open_some("v", NULL, x), open_some("v", NULL, y)));
+    expect_int(e->kind, WEFT_E_SOME);
+  }
+  it("unless they have other names, stand in an OR, or were said by a function") {
+    expr a = open_some("v", variants, x), b = open_some("w", others, y), c = some(variants, y);
+    expect_int(weft_expr_merge(&build_arena, both(a, b))->nkids, 2);
+    expect_int(weft_expr_merge(&build_arena, both(a, c))->nkids, 2);
+    expect_int(weft_expr_merge(&build_arena, either(a, open_some("v", variants, y)))->kind, WEFT_E_OR);
+    expect(weft_expr_merge(&build_arena, both(c, x)) != NULL);
+  }
+  it("also below others, and inside one another") {
+    expr url = open_some("images", others, x), alt = open_some("images", others, y);
+    expr e = both(open_some("v", variants, url), open_some("v", variants, alt));
+    e = weft_expr_merge(&build_arena, one(WEFT_E_NOT, either(e, x)));
+    expect_int(e->kind, WEFT_E_NOT);
+    expr v = e->kids[0]->kids[0];
+    if (expect_int(v->kind, WEFT_E_SOME) && expect_int(v->kids[0]->kind, WEFT_E_SOME))
+      expect_int(v->kids[0]->kids[0]->kind, WEFT_E_AND);
+  }
+  it("leaves a tree without them as it is") {
+    expr e = both(x, one(WEFT_E_NOT, some(variants, y)));
+    expect(weft_expr_merge(&build_arena, e) == e);
+  }
+  it("refuses to compare a query, or several columns, but by in") {
+    struct weft_query *q = weft_query_from(variants->to);
+    expr inner = query(q), two = tuple(col("a"), col("b"));
+    expect_int(op(WEFT_E_IN, two, inner)->kind, WEFT_E_IN);
+    expect(op(WEFT_E_EQ, col("a"), inner) == NULL);
+    expect(op(WEFT_E_EQ, two, num(1)) == NULL);
+    expect(op(WEFT_E_IN, two, LIST(I(1))) == NULL);
+    expect_int(build_error.kind, WEFT_USAGE);
+  }
+  it("a query is as deep as what it holds") {
+    struct weft_query *q = where(weft_query_from(variants->to), both(either(both(x, y), x), y));
+    expect_int(query(q)->depth, q->expr->depth + 1);
+  }
+}
+
 static void lists(void) {
   it("IN nothing is FALSE, NOT IN nothing TRUE") {
     expect_int(op(WEFT_E_IN, col("a"), list_of(0, NULL))->kind, WEFT_E_FALSE);
@@ -116,7 +187,19 @@ static const struct pair {
              {"steps of a path do", false},
              {"a step 1 is not a step '1'", false},
              {"a list beside a path has the type of its elements", false},
-             {"the nesting does", false}};
+             {"the nesting does", false},
+             {"values below an association do not", true},
+             {"associations do", false},
+             {"names of associations do", false},
+             {"whose column it is does", false},
+             {"values of a query inside do not", true},
+             {"its limit does", false},
+             {"its columns do", false}};
+
+static expr inner(const char *column, int64_t v, int64_t n) {
+  struct weft_query *q = where(weft_query_from(variants->to), op(WEFT_E_EQ, col(column), num(v)));
+  return op(WEFT_E_IN, col("a"), query(limit(q, n)));
+}
 
 static void build_pair(size_t i, expr *a, expr *b) {
   expr x = col("a"), p = PATH("a", T("k"));
@@ -133,6 +216,13 @@ static void build_pair(size_t i, expr *a, expr *b) {
     case 9: *a = p, *b = PATH("a", T("k"), T("l")); break;
     case 10: *a = PATH("a", I(1)), *b = PATH("a", T("1")); break;
     case 11: *a = op(WEFT_E_IN, p, LIST(I(1))), *b = op(WEFT_E_IN, p, LIST(T("1"))); break;
+    case 13: *a = some(variants, a_eq(1)), *b = some(variants, a_eq(2)); break;
+    case 14: *a = some(variants, x), *b = some(others, x); break;
+    case 15: *a = open_some("x", NULL, x), *b = open_some("y", NULL, x); break;
+    case 16: *a = joined("v", "a"), *b = joined("w", "a"); break;
+    case 17: *a = inner("sku", 1, 5), *b = inner("sku", 2, 5); break;
+    case 18: *a = inner("sku", 1, 5), *b = inner("sku", 1, 6); break;
+    case 19: *a = inner("sku", 1, 5), *b = inner("title", 1, 5); break;
     default:
       *a = both(a_eq(1), either(a_eq(2), a_eq(3)));
       *b = either(both(a_eq(1), a_eq(2)), a_eq(3));
@@ -163,10 +253,16 @@ static void shapes(void) {
 }
 
 int main(void) {
+  struct weft_table *t = products(&weft_dialect_postgres);
+  variants = associate("variants", t, "product_id", t, "seller_id");
+  others = associate("variants", t, "product_id", t, "seller_id");
   describe("an expression folds") { folds(); }
+  describe("an association in a condition") { associations(); }
   describe("a list") { lists(); }
   describe("misuse") { misuse(); }
   describe("a shape") { shapes(); }
   build_end();
+  weft_association_unref(variants), weft_association_unref(others);
+  weft_table_unref(t);
   return spec_end();
 }

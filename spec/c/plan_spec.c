@@ -161,6 +161,16 @@ static void flags(struct weft_table *t) {
     if (!weft_plan_render(PG, q, &p, NULL)) expect_int(p->flags, WEFT_PLAN_READ);
     weft_plan_unref(p), weft_query_unref(q);
   }
+  it("no look-up is one when it joins; an association in a condition changes nothing") {
+    struct weft_association *a = to_variants(t);
+    q = join(find(t, 1), "variants", a);
+    if (!weft_plan_render(PG, q, &p, NULL)) expect_int(p->flags, WEFT_PLAN_READ);
+    weft_plan_unref(p), weft_query_unref(q);
+    q = where(find(t, 1), some(a, NULL));
+    if (!weft_plan_render(PG, q, &p, NULL)) expect_int(p->flags, WEFT_PLAN_READ | WEFT_PLAN_KEY);
+    weft_plan_unref(p), weft_query_unref(q);
+    build_forget();
+  }
   it("raw text anywhere makes it raw") {
     q = where(find(t, 1), RAW0("true"));
     if (!weft_plan_render(PG, q, &p, NULL))
@@ -178,6 +188,49 @@ static void flags(struct weft_table *t) {
     }
     weft_plan_unref(p), weft_query_unref(q);
   }
+}
+
+static void presents(struct weft_query *q, int n, const uint32_t *as) {
+  struct weft_column c[4] = {{.name = WEFT_LIT("title")}, {.name = WEFT_LIT("stock")},
+                             {.name = WEFT_LIT("n")}, {.name = WEFT_LIT("x")}};
+  struct weft_columns *columns = weft_columns_new(c, (uint32_t)n);
+  struct weft_plan *p = NULL;
+  if (expect_int(weft_plan_render(LITE, q, &p, NULL), 0)) weft_plan_present(p, columns);
+  for (int i = 0; p && i < n; i++) expect_int(columns->v[i].as, as[i]);
+  weft_columns_unref(columns);
+  weft_plan_unref(p);
+  weft_query_unref(q);
+}
+
+static void shown(struct weft_table *t) {
+  struct weft_association *a = to_variants(t);
+  t->columns[2].as = WEFT_AS_STRING;          /* title */
+  a->to->columns[2].as = WEFT_AS_NUMBER;
+  a->to->columns[4].as = WEFT_AS_EPOCH;       /* price */
+  struct weft_query *q = join(from(t), "variants", a);
+  it("a column as its own table says, whichever is joined") {
+    presents(ITEMS(weft_query_ref(q), WEFT_C_SELECT, C("title"), AS("stock", joined("variants", "title")),
+                   AS("n", one(WEFT_E_SUM, joined("variants", "price"))), AS("x", one(WEFT_E_SUM, col("price")))),
+             4, (uint32_t[]){WEFT_AS_STRING, WEFT_AS_NUMBER, WEFT_AS_EPOCH, 0});
+    presents(ITEMS(weft_query_ref(q), WEFT_C_GROUP, AS(NULL, joined("variants", "title"))), 1,
+             (uint32_t[]){WEFT_AS_NUMBER});
+    presents(weft_query_ref(q), 2, (uint32_t[]){WEFT_AS_STRING, 0});
+  }
+  it("the type of an aggregate of a joined decimal") {
+    struct weft_column_type type;
+    struct weft_plan *p = NULL;
+    t->columns[4].type.type = WEFT_FLOAT;
+    struct weft_query *sums = ITEMS(weft_query_ref(q), WEFT_C_SELECT, AS("a", one(WEFT_E_SUM, col("price"))),
+                                    AS("b", one(WEFT_E_AVG, joined("variants", "price"))));
+    if (expect_int(weft_plan_render(LITE, sums, &p, NULL), 0)) {
+      expect(!weft_plan_aggregate(p, 0, &type));
+      expect(weft_plan_aggregate(p, 1, &type) && type.type == WEFT_DECIMAL && type.scale == -1);
+      expect(!weft_plan_aggregate(p, 2, &type));
+    }
+    weft_plan_unref(p), weft_query_unref(sums);
+  }
+  weft_query_unref(q);
+  build_forget();
 }
 
 static void raw(void) {
@@ -263,6 +316,11 @@ int main(void) {
   describe("the plan cache") { cache(t); }
   describe("binding") { binding(t); }
   describe("a plan's flags") { flags(t); }
+  describe("a plan shows") {
+    struct weft_table *other = products(LITE);
+    shown(other);
+    weft_table_unref(other);
+  }
   describe("raw statements") { raw(); }
   describe("a list as one parameter of SQLite") { lists(); }
   weft_table_unref(t);

@@ -129,6 +129,161 @@ static void walks(struct weft_table *t) {
   }
 }
 
+/* ---- what clauses hold ---- */
+
+static struct weft_query *numbers_in(struct weft_table *t, int64_t first, int64_t second, int64_t skip) {
+  struct weft_query *q = ITEMS(eq(from(t), "stock", first), WEFT_C_SELECT, C("product_id"));
+  q = offset(limit(eq(q, "seller_id", second), 9), skip);
+  return q;
+}
+
+static void references(struct weft_table *t) {
+  struct weft_association *a = associate("variants", t, "product_id", t, "seller_id");
+  it("holds every association and query that it speaks of, once per clause") {
+    struct weft_query *sub = numbers_in(t, 1, 2, 3);
+    struct weft_query *q = where(from(t), both(one(WEFT_E_NOT, some(a, some(a, NULL))),
+                                               op(WEFT_E_IN, col("product_id"), query(weft_query_ref(sub)))));
+    expect_int(a->refs, 3);
+    build_forget();
+    expect_int(sub->refs, 2);
+    weft_query_unref(sub);
+    struct weft_query *same = weft_query_rebase(q, t);
+    expect(weft_query_same_shape(q, same) && same->expr != q->expr);
+    expect_int(a->refs, 5);
+    weft_query_unref(q);
+    weft_query_unref(same);
+    expect_int(a->refs, 1);
+  }
+  it("holds what it joins, and tells joins apart") {
+    struct weft_query *q = join(from(t), "variants", a), *left = join_as(from(t), "variants", NULL, a, true);
+    struct weft_query *deep = join_as(weft_query_ref(q), "v.v", "variants", a, false);
+    struct weft_query *copy = weft_query_rebase(deep, t);
+    expect(!weft_query_same_shape(q, left) && q->shape != left->shape);
+    expect(weft_query_same_shape(deep, copy));
+    weft_query_unref(left), weft_query_unref(deep), weft_query_unref(copy), weft_query_unref(q);
+    expect_int(a->refs, 1);
+  }
+  it("knows which deleted rows are meant") {
+    struct weft_query *with = number(from(t), WEFT_C_DELETED, WEFT_DELETED_WITH);
+    struct weft_query *only = number(from(t), WEFT_C_DELETED, WEFT_DELETED_ONLY);
+    expect(with->shape != only->shape && !weft_query_same_shape(with, only));
+    weft_query_unref(with), weft_query_unref(only);
+  }
+  it("walks into a query where it stands; an offset's clause is its own") {
+    struct weft_query *sub = numbers_in(t, 2, 3, 4);
+    struct weft_query *q = where(from(t), both(both(op(WEFT_E_EQ, col("stock"), num(1)),
+                                                    op(WEFT_E_IN, col("product_id"), query(sub))),
+                                               op(WEFT_E_EQ, col("stock"), num(5))));
+    struct seen s = {.n = 0};
+    q = offset(q, 6);
+    weft_query_walk(q, see, &s);
+    expect_int(s.n, 6);
+    for (int i = 0; i < 6; i++) expect_int(s.v[i], i + 1);
+    uint32_t nsources;
+    struct weft_query *bare = weft_query_skeleton(q, &nsources);
+    expect_int(nsources, 6);
+    expect(weft_query_same_shape(q, bare));
+    const struct weft_query *inner = bare->prev->expr->kids[1]->kids[1]->query;
+    expect(inner != sub && inner->refs == 1);
+    expect_int(inner->source, 3);
+    expect_int(inner->prev->prev->expr->kids[1]->source, 2);
+    expect_int(bare->prev->expr->kids[2]->kids[1]->source, 4);
+    expect_int(bare->source, 5);
+    weft_query_unref(bare), weft_query_unref(q);
+  }
+  it("shares what a skeleton need not copy") {
+    struct weft_query *q = eq(where(from(t), some(a, NULL)), "stock", 1);
+    uint32_t nsources;
+    struct weft_query *bare = weft_query_skeleton(q, &nsources);
+    expect(bare->prev == q->prev);
+    weft_query_unref(bare), weft_query_unref(q);
+    q = where(from(t), some(a, op(WEFT_E_EQ, col("stock"), num(1))));
+    bare = weft_query_skeleton(q, &nsources);
+    weft_query_unref(q);
+    expect_int(a->refs, 2);
+    weft_query_unref(bare);
+    expect_int(a->refs, 1);
+  }
+  it("is not followed into a tree that is too deep") {
+    expr e = some(a, NULL);
+    for (int i = 0; i < 100000; i++) e = i % 2 ? both(e, col("active")) : either(e, col("active"));
+    struct weft_query *q = where(from(t), e);
+    expect_int(a->refs, 1);
+    weft_query_unref(q);
+  }
+  weft_association_unref(a);
+}
+
+static int look_up(void *ud, struct weft_query *clause, const struct weft_expr *e,
+                   const struct weft_expr **out, struct weft_error *err) {
+  struct weft_association *a = ud;
+  if (e->kind != WEFT_E_SOME) return 0;
+  if (!a) return weft_fail(err, WEFT_USAGE, "nobody knows");
+  *out = weft_expr_some(&clause->arena, e->name, a, e->open, e->kids[0]);
+  return 0;
+}
+
+static void maps(struct weft_table *t) {
+  struct weft_association *a = associate("variants", t, "product_id", t, "seller_id");
+  struct weft_query *loose = where(from(t), open_some("variants", NULL, op(WEFT_E_EQ, col("stock"), num(1))));
+  struct weft_query *out = NULL;
+  struct weft_error err;
+  loose = limit(eq(loose, "seller_id", 2), 3);
+  it("is loose until every association was looked up") {
+    expect(loose->loose && loose->prev->loose && !loose->prev->prev->prev->loose);
+    expect_int(weft_query_check(loose->prev->prev, &err), 0);
+    expect_int(weft_query_check_all(loose, &err), -1);
+    expect_str(err.message, "unknown association 'variants' of products");
+    struct weft_query *same = weft_query_rebase(loose, t);
+    expect(same->loose);
+    weft_query_unref(same);
+  }
+  it("becomes another with its expressions mapped") {
+    expect_int(weft_query_map(loose, t, look_up, NULL, a, &out, &err), 0);
+    expect(!out->loose && out->prev->prev->expr->association == a);
+    expect_int(a->refs, 2);
+    expect_int(weft_query_check_all(out, &err), 0);
+    expect_int(out->number, 3);
+    weft_query_unref(out);
+    expect_int(a->refs, 1);
+  }
+  it("or fails as the map does") {
+    expect_int(weft_query_map(loose, t, look_up, NULL, NULL, &out, &err), -1);
+    expect_str(err.message, "nobody knows");
+  }
+  it("a query with a loose one inside is loose") {
+    struct weft_query *sub = ITEMS(weft_query_ref(loose), WEFT_C_SELECT, C("stock"));
+    struct weft_query *q = where(from(t), op(WEFT_E_IN, col("product_id"), query(sub)));
+    expect(q->loose);
+    expect_int(weft_query_check(q, &err), 0);
+    weft_query_unref(q);
+    build_forget();
+  }
+  weft_query_unref(loose);
+  weft_association_unref(a);
+}
+
+static void joined_parts(struct weft_table *t) {
+  struct weft_association *a = associate("variants", t, "product_id", t, "seller_id");
+  it("joins are in order and once, a limit's parts and deleted rows as last said") {
+    struct weft_query *q = join_as(from(t), "a", NULL, a, true);
+    q = join_as(join(join(q, "b", a), "a", a), "b", NULL, a, true);
+    q = ITEMS(ITEMS(q, WEFT_C_PER, C("stock")), WEFT_C_PER, C("title"), C("sku"));
+    q = number(number(q, WEFT_C_DELETED, WEFT_DELETED_ONLY), WEFT_C_DELETED, WEFT_DELETED_WITH);
+    struct weft_parts p;
+    weft_query_parts(q, &build_arena, &p);
+    expect_int(p.njoins, 2);
+    expect_mem(p.joins[0]->name.p, p.joins[0]->name.n, "a", 1);
+    expect(p.joins[0]->number == 0 && p.joins[1]->number == 0);
+    expect_int(p.nper, 2);
+    expect_int(p.deleted, WEFT_DELETED_WITH);
+    expect(weft_parts_column(&p, joined("a", "stock")) == &t->columns[6]);
+    expect(!weft_parts_column(&p, joined("c", "stock")) && !weft_parts_column(&p, joined("a", "x")));
+    weft_query_unref(q);
+  }
+  weft_association_unref(a);
+}
+
 static void checks(struct weft_table *t) {
   struct weft_error err;
   it("blames an unknown column at once") {
@@ -188,8 +343,13 @@ int main(void) {
   struct weft_table *t = products(PG);
   describe("a query") { life(t); }
   describe("its shape") { shapes(t); }
-  describe("its parts") { parts(t); }
+  describe("its parts") {
+    parts(t);
+    joined_parts(t);
+  }
   describe("its values") { walks(t); }
+  describe("a clause") { references(t); }
+  describe("a query that speaks of associations") { maps(t); }
   describe("a check") { checks(t); }
   describe("keyset") { pages(t); }
   weft_table_unref(t);

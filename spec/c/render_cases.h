@@ -142,6 +142,72 @@ Q(delete_some, plain(where(from(t), op(WEFT_E_IN, col("product_id"), LIST(I(1), 
 Q(delete_said, plain(where(from(t), op(WEFT_E_NOT_IN, col("product_id"), list_of(0, NULL))),
                      WEFT_C_DELETE))
 
+Q(some_row, where(from(t), both(op(WEFT_E_GT, col("price"), num(1)),
+                                some(to_variants(t), both(op(WEFT_E_GT, col("stock"), num(3)),
+                                                          op(WEFT_E_EQ, col("sku"), txt("S")))))))
+Q(some_any, where(from(t), some(to_variants(t), NULL)))
+Q(some_none, where(from(t), one(WEFT_E_NOT, some(to_variants(t), op(WEFT_E_EQ, col("stock"), num(0))))))
+Q(some_every, where(from(t), one(WEFT_E_NOT, some(to_variants(t), one(WEFT_E_UNTRUE, op(WEFT_E_GT, col("stock"),
+                                                                                        num(0)))))))
+Q(some_typed, where(from(t), some(to_variants(t), both(both(op(WEFT_E_IN, col("stock"), LIST(I(1))),
+                                                            op(WEFT_E_BEGINS, col("title"), txt("a"))),
+                                                       either(op(WEFT_E_EQ, PATH("attrs", T("a b")), num(1)),
+                                                              op(WEFT_E_IN, PATH("attrs", T("c")), LIST(T("x"))))))))
+Q(some_self, where(from(t), both(some(to_parts(t), some(to_parts(t), op(WEFT_E_LT, col("stock"), num(1)))),
+                                 some(to_parts(t), op(WEFT_E_LT, col("price"), col("weight"))))))
+Q(untrue_or, where(from(t), both(one(WEFT_E_UNTRUE, either(op(WEFT_E_EQ, col("sku"), txt("a")), col("active"))),
+                                 op(WEFT_E_EQ, col("stock"), num(2)))))
+Q(joined_rows, where(join(where(from(t), op(WEFT_E_EQ, PATH("attrs", T("a b")), num(1))), "variants",
+                          to_variants(t)), op(WEFT_E_IN, joined("variants", "sku"), LIST(T("X")))))
+Q(joined_if, ITEMS(where(join_if(from(t), "variants", NULL, to_variants(t), true,
+                                 both(op(WEFT_E_EQ, col("stock"), num(1)), some(to_parts(t), op(WEFT_E_EQ, col("sku"), txt("a"))))),
+                         op(WEFT_E_EQ, col("stock"), num(2))), WEFT_C_SELECT, C("title")))
+Q(joined_left, order(ITEMS(where(join_as(from(t), "variants", NULL, to_variants(t), true),
+                                 one(WEFT_E_IS_NULL, joined("variants", "sku"))), WEFT_C_SELECT, C("title"),
+                           AS(NULL, joined("variants", "stock")), AS("code", joined("variants", "sku"))),
+                     col("code"), WEFT_ORDER_DESC))
+Q(joined_deep, ITEMS(where(join_as(join(from(t), "parts", to_parts(t)), "parts.parts", "parts", to_parts(t), false),
+                           both(op(WEFT_E_EQ, joined("parts.parts", "title"), txt("a")),
+                                some(to_parts(t), op(WEFT_E_EQ, col("title"), txt("b"))))),
+                     WEFT_C_SELECT, AS(NULL, joined("parts.parts", "title"))))
+Q(joined_groups, order(having(ITEMS(ITEMS(join(from(t), "variants", to_variants(t)), WEFT_C_GROUP, C("title"),
+                                          AS(NULL, joined("variants", "sku"))), WEFT_C_SELECT, C("title"),
+                                    AS("n", one(WEFT_E_SUM, joined("variants", "price")))),
+                              op(WEFT_E_GT, col("n"), num(3))), joined("variants", "sku"), 0))
+Q(joined_count, plain(join(from(t), "variants", to_variants(t)), WEFT_C_COUNT))
+Q(joined_sum, ITEMS(plain(ITEMS(join(from(t), "variants", to_variants(t)), WEFT_C_SELECT,
+                                AS("p", joined("variants", "price"))), WEFT_C_DISTINCT), WEFT_C_AGGREGATE,
+                    AS(NULL, one(WEFT_E_SUM, joined("variants", "price")))))
+Q(in_query, where(from(t), both(op(WEFT_E_IN, col("product_id"),
+                                   query(offset(limit(ITEMS(where(from(t), op(WEFT_E_GT, col("stock"), num(7))),
+                                                            WEFT_C_SELECT, C("seller_id")), 5), 2))),
+                                op(WEFT_E_EQ, col("title"), txt("t")))))
+Q(in_query_two, where(from(t), op(WEFT_E_NOT_IN, tuple(col("product_id"), col("sku")),
+                                  query(ITEMS(where(from(t), some(to_parts(t), NULL)), WEFT_C_SELECT, C("seller_id"),
+                                              C("sku"))))))
+Q(per_part, limit(ITEMS(ITEMS(order(where(from(t), op(WEFT_E_GT, col("stock"), num(1))), col("cost"),
+                                    WEFT_ORDER_DESC), WEFT_C_SELECT, C("title"), AS("cost", col("price"))),
+                        WEFT_C_PER, C("seller_id")), 3))
+Q(per_part_key, offset(limit(ITEMS(from(t), WEFT_C_PER, C("seller_id"), C("active")), 3), 4))
+Q(per_unlimited, ITEMS(from(t), WEFT_C_PER, C("seller_id")))
+Q(per_count, plain(offset(ITEMS(ITEMS(from(t), WEFT_C_SELECT, C("title")), WEFT_C_PER, C("seller_id")), 4),
+                   WEFT_C_COUNT))
+Q(soft_rows, (t->soft = 12, where(from(t), either(op(WEFT_E_EQ, col("stock"), num(1)), col("active")))))
+Q(soft_only, (t->soft = 12, number(plain(from(t), WEFT_C_DISTINCT), WEFT_C_DELETED, WEFT_DELETED_ONLY)))
+Q(soft_with, (t->soft = 12, number(from(t), WEFT_C_DELETED, WEFT_DELETED_WITH)))
+Q(soft_count, (t->soft = 12, plain(limit(from(t), 2), WEFT_C_COUNT)))
+Q(soft_exists, (t->soft = 12, plain(from(t), WEFT_C_EXISTS)))
+Q(soft_update, (t->soft = 12, ITEMS(limit(where(from(t), op(WEFT_E_EQ, col("stock"), num(1))), 1), WEFT_C_UPDATE,
+                                    AS("stock", num(2)))))
+Q(soft_delete, (t->soft = 12, all(from(t), WEFT_C_DELETE)))
+Q(soft_create, (t->soft = 12, weft_query_end(insert(from(t), WEFT_C_INSERT, true, "title", 1, CELLS(T("x"))))))
+Q(soft_joined, (t->soft = 12, ITEMS(join(from(t), "parts", to_parts(t)), WEFT_C_SELECT, C("title"))))
+Q(soft_flag, (t->soft = 7, where(from(t), either(op(WEFT_E_EQ, col("stock"), num(1)), some(to_parts(t), NULL)))))
+Q(soft_flag_only, (t->soft = 7, plain(number(from(t), WEFT_C_DELETED, WEFT_DELETED_ONLY), WEFT_C_COUNT)))
+Q(update_some, ITEMS(where(from(t), some(to_variants(t), op(WEFT_E_EQ, col("stock"), num(0)))), WEFT_C_UPDATE,
+                     AS("stock", num(1))))
+Q(delete_none, plain(where(from(t), one(WEFT_E_NOT, some(to_parts(t), NULL))), WEFT_C_DELETE))
+
 #define CASE(name) {#name, name}
 static const struct render_query {
   const char *name;
@@ -164,6 +230,13 @@ static const struct render_query {
     CASE(create_many), CASE(create_many_quiet), CASE(create_many_nothing), CASE(upsert),
     CASE(upsert_key), CASE(upsert_updates), CASE(upsert_nothing), CASE(upsert_many),
     CASE(update), CASE(update_all), CASE(update_limit), CASE(update_raw), CASE(delete_some),
-    CASE(delete_said)};
+    CASE(delete_said),
+    CASE(some_row), CASE(some_any), CASE(some_none), CASE(some_every), CASE(some_typed),
+    CASE(some_self), CASE(untrue_or), CASE(joined_rows), CASE(joined_if), CASE(joined_left), CASE(joined_deep),
+    CASE(joined_groups), CASE(joined_count), CASE(joined_sum), CASE(in_query),
+    CASE(in_query_two), CASE(per_part), CASE(per_part_key), CASE(per_unlimited),
+    CASE(per_count), CASE(soft_rows), CASE(soft_only), CASE(soft_with), CASE(soft_count),
+    CASE(soft_exists), CASE(soft_update), CASE(soft_delete), CASE(soft_create),
+    CASE(soft_joined), CASE(soft_flag), CASE(soft_flag_only), CASE(update_some), CASE(delete_none)};
 
 #endif

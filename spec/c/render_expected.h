@@ -589,6 +589,283 @@ static const struct expected {
      "delete from `products`",
      "",
      NULL},
+    {"some_row",
+     "select {rows} from `products` where `price` > $1 and exists(select 1 from "
+     "`product_variants` as `j1` where `j1`.`product_id` = `products`.`product_id` and "
+     "`j1`.`created_at` is null and (`j1`.`stock` > $2 and `j1`.`sku` = $3))",
+     "select {rows} from `products` where `price` > ? and exists(select 1 from "
+     "`product_variants` as `j1` where `j1`.`product_id` = `products`.`product_id` and "
+     "`j1`.`created_at` is null and (`j1`.`stock` > ? and `j1`.`sku` = ?))",
+     "decimal 1|integer 3|text S",
+     NULL},
+    {"some_any",
+     "select {rows} from `products` where exists(select 1 from `product_variants` as `j1` "
+     "where `j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null)",
+     "select {rows} from `products` where exists(select 1 from `product_variants` as `j1` "
+     "where `j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null)",
+     "",
+     NULL},
+    {"some_none",
+     "select {rows} from `products` where not (exists(select 1 from `product_variants` as "
+     "`j1` where `j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null "
+     "and (`j1`.`stock` = $1)))",
+     "select {rows} from `products` where not (exists(select 1 from `product_variants` as "
+     "`j1` where `j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null "
+     "and (`j1`.`stock` = ?)))",
+     "integer 0",
+     NULL},
+    {"some_every",
+     "select {rows} from `products` where not (exists(select 1 from `product_variants` as "
+     "`j1` where `j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null "
+     "and ((`j1`.`stock` > $1) is not true)))",
+     "select {rows} from `products` where not (exists(select 1 from `product_variants` as "
+     "`j1` where `j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null "
+     "and ((`j1`.`stock` > ?) is not true)))",
+     "integer 0",
+     NULL},
+    {"some_typed",
+     "select {rows} from `products` where exists(select 1 from `product_variants` as `j1` "
+     "where `j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null and "
+     "(`j1`.`stock` = any($1::integer[]) and `j1`.`title` ^@ $2 and ((case when "
+     "jsonb_typeof(`j1`.`attrs` -> 'a b') = 'number' then (`j1`.`attrs` -> 'a b')::numeric "
+     "end) = $3 or (case when jsonb_typeof(`j1`.`attrs` -> 'c') = 'string' then (`j1`.`attrs` "
+     "-> 'c') #>> '{}' end) = any($4::text[]))))",
+     "select {rows} from `products` where exists(select 1 from `product_variants` as `j1` "
+     "where `j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null and "
+     "(`j1`.`stock` in (select value from json_each(?)) and ifnull(substr(cast(`j1`.`title` "
+     "as blob), 1, length(cast(? as blob))), cast(`j1`.`title` as blob)) = cast(? as blob) "
+     "and ((select case when weft_1.type in ('integer', 'real') then weft_1.value end from "
+     "json_each(`j1`.`attrs`) as weft_1 where weft_1.key = 'a b' limit 1) = ? or (case when "
+     "json_type(`j1`.`attrs`, '$.c') = 'text' then json_extract(`j1`.`attrs`, '$.c') end) in "
+     "(select value from json_each(?)))))",
+     "[integer 1]|text a|decimal 1|[text x]",
+     "[integer 1]|text a|text a|integer 1|[text x]"},
+    {"some_self",
+     "select {rows} from `products` where exists(select 1 from `products` as `j1` where "
+     "`j1`.`seller_id` = `products`.`product_id` and (exists(select 1 from `products` as `j2` "
+     "where `j2`.`seller_id` = `j1`.`product_id` and (`j2`.`stock` < $1)))) and exists(select "
+     "1 from `products` as `j3` where `j3`.`seller_id` = `products`.`product_id` and "
+     "(`j3`.`price` < `j3`.`weight`))",
+     "select {rows} from `products` where exists(select 1 from `products` as `j1` where "
+     "`j1`.`seller_id` = `products`.`product_id` and (exists(select 1 from `products` as `j2` "
+     "where `j2`.`seller_id` = `j1`.`product_id` and (`j2`.`stock` < ?)))) and exists(select "
+     "1 from `products` as `j3` where `j3`.`seller_id` = `products`.`product_id` and "
+     "(`j3`.`price` < `j3`.`weight`))",
+     "integer 1",
+     NULL},
+    {"untrue_or",
+     "select {rows} from `products` where (`sku` = $1 or `active`) is not true and `stock` = "
+     "$2",
+     "select {rows} from `products` where (`sku` = ? or `active`) is not true and `stock` = ?",
+     "text a|integer 2",
+     NULL},
+    {"joined_rows",
+     "select `products`.`product_id`, `products`.`seller_id`, `products`.`title`, "
+     "`products`.`sku`, `products`.`price`, `products`.`weight`, `products`.`stock`, "
+     "`products`.`active`, `products`.`attrs`, `products`.`photo`, `products`.`tags`, "
+     "`products`.`created_at` from `products` join `product_variants` as `j1` on "
+     "`j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null where (case "
+     "when jsonb_typeof(`products`.`attrs` -> 'a b') = 'number' then (`products`.`attrs` -> "
+     "'a b')::numeric end) = $1 and `j1`.`sku` = any($2::varchar[])",
+     "select `products`.`product_id`, `products`.`seller_id`, `products`.`title`, "
+     "`products`.`sku`, `products`.`price`, `products`.`weight`, `products`.`stock`, "
+     "`products`.`active`, `products`.`attrs`, `products`.`photo`, `products`.`tags`, "
+     "`products`.`created_at` from `products` join `product_variants` as `j1` on "
+     "`j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null where (select "
+     "case when weft_1.type in ('integer', 'real') then weft_1.value end from "
+     "json_each(`products`.`attrs`) as weft_1 where weft_1.key = 'a b' limit 1) = ? and "
+     "`j1`.`sku` in (select value from json_each(?))",
+     "decimal 1|[text X]",
+     "integer 1|[text X]"},
+    {"joined_if",
+     "select `products`.`title` from `products` left join `product_variants` as `j1` on "
+     "`j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null and "
+     "(`j1`.`stock` = $1 and exists(select 1 from `products` as `j2` where `j2`.`seller_id` = "
+     "`j1`.`product_id` and (`j2`.`sku` = $2))) where `products`.`stock` = $3",
+     "select `products`.`title` from `products` left join `product_variants` as `j1` on "
+     "`j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null and "
+     "(`j1`.`stock` = ? and exists(select 1 from `products` as `j2` where `j2`.`seller_id` = "
+     "`j1`.`product_id` and (`j2`.`sku` = ?))) where `products`.`stock` = ?",
+     "integer 1|text a|integer 2",
+     NULL},
+    {"joined_left",
+     "select `products`.`title`, `j1`.`stock`, `j1`.`sku` as `code` from `products` left join "
+     "`product_variants` as `j1` on `j1`.`product_id` = `products`.`product_id` and "
+     "`j1`.`created_at` is null where `j1`.`sku` is null order by `code` desc",
+     "select `products`.`title`, `j1`.`stock`, `j1`.`sku` as `code` from `products` left join "
+     "`product_variants` as `j1` on `j1`.`product_id` = `products`.`product_id` and "
+     "`j1`.`created_at` is null where `j1`.`sku` is null order by `code` desc",
+     "",
+     NULL},
+    {"joined_deep",
+     "select `j2`.`title` from `products` join `products` as `j1` on `j1`.`seller_id` = "
+     "`products`.`product_id` join `products` as `j2` on `j2`.`seller_id` = `j1`.`product_id` "
+     "where `j2`.`title` = $1 and exists(select 1 from `products` as `j3` where "
+     "`j3`.`seller_id` = `products`.`product_id` and (`j3`.`title` = $2))",
+     "select `j2`.`title` from `products` join `products` as `j1` on `j1`.`seller_id` = "
+     "`products`.`product_id` join `products` as `j2` on `j2`.`seller_id` = `j1`.`product_id` "
+     "where `j2`.`title` = ? and exists(select 1 from `products` as `j3` where "
+     "`j3`.`seller_id` = `products`.`product_id` and (`j3`.`title` = ?))",
+     "text a|text b",
+     NULL},
+    {"joined_groups",
+     "select `products`.`title`, sum(`j1`.`price`) as `n` from `products` join "
+     "`product_variants` as `j1` on `j1`.`product_id` = `products`.`product_id` and "
+     "`j1`.`created_at` is null group by `products`.`title`, `j1`.`sku` having "
+     "sum(`j1`.`price`) > $1 order by `j1`.`sku`",
+     "select `products`.`title`, sum(`j1`.`price`) as `n` from `products` join "
+     "`product_variants` as `j1` on `j1`.`product_id` = `products`.`product_id` and "
+     "`j1`.`created_at` is null group by `products`.`title`, `j1`.`sku` having "
+     "sum(`j1`.`price`) > ? order by `j1`.`sku`",
+     "integer 3",
+     NULL},
+    {"joined_count",
+     "select count(*) as `count` from `products` join `product_variants` as `j1` on "
+     "`j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null",
+     "select count(*) as `count` from `products` join `product_variants` as `j1` on "
+     "`j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null",
+     "",
+     NULL},
+    {"joined_sum",
+     "select sum(`p`) as `sum` from (select distinct `j1`.`price` as `p` from `products` join "
+     "`product_variants` as `j1` on `j1`.`product_id` = `products`.`product_id` and "
+     "`j1`.`created_at` is null) as q",
+     "select sum(`p`) as `sum` from (select distinct `j1`.`price` as `p` from `products` join "
+     "`product_variants` as `j1` on `j1`.`product_id` = `products`.`product_id` and "
+     "`j1`.`created_at` is null) as q",
+     "",
+     NULL},
+    {"in_query",
+     "select {rows} from `products` where `product_id` = any(array(select `products`.`seller_id` "
+     "from `products` where `products`.`stock` > $1 limit 5 offset $2)) and `title` = $3",
+     "select {rows} from `products` where `product_id` in (select `products`.`seller_id` from "
+     "`products` where `products`.`stock` > ? limit 5 offset ?) and `title` = ?",
+     "integer 7|integer 2|text t",
+     NULL},
+    {"in_query_two",
+     "select {rows} from `products` where (`product_id`, `sku`) not in (select "
+     "`products`.`seller_id`, `products`.`sku` from `products` where exists(select 1 from "
+     "`products` as `j1` where `j1`.`seller_id` = `products`.`product_id`))",
+     "select {rows} from `products` where (`product_id`, `sku`) not in (select "
+     "`products`.`seller_id`, `products`.`sku` from `products` where exists(select 1 from "
+     "`products` as `j1` where `j1`.`seller_id` = `products`.`product_id`))",
+     "",
+     NULL},
+    {"per_part",
+     "select `title`, `cost` from (select `title`, `price` as `cost`, row_number() over "
+     "(partition by `seller_id` order by `price` desc) as `weft_n` from `products` where "
+     "`stock` > $1) as q where `weft_n` <= 3 order by `weft_n`",
+     "select `title`, `cost` from (select `title`, `price` as `cost`, row_number() over "
+     "(partition by `seller_id` order by `price` desc) as `weft_n` from `products` where "
+     "`stock` > ?) as q where `weft_n` <= 3 order by `weft_n`",
+     "integer 1",
+     NULL},
+    {"per_part_key",
+     "select {rows} from (select {rows}, row_number() over (partition by `seller_id`, "
+     "`active` order by `product_id`) as `weft_n` from `products`) as q where `weft_n` > $1 "
+     "and `weft_n` <= $1 + 3 order by `weft_n`",
+     "select {rows} from (select {rows}, row_number() over (partition by `seller_id`, "
+     "`active` order by `product_id`) as `weft_n` from `products`) as q where `weft_n` > ? "
+     "and `weft_n` <= ? + 3 order by `weft_n`",
+     "integer 4",
+     "integer 4|integer 4"},
+    {"per_unlimited",
+     "select {rows} from `products`",
+     "select {rows} from `products`",
+     "",
+     NULL},
+    {"per_count",
+     "select count(*) as `count` from (select `title` from (select `title`, row_number() over "
+     "(partition by `seller_id` order by `product_id`) as `weft_n` from `products`) as q "
+     "where `weft_n` > $1 order by `weft_n`) as q",
+     "select count(*) as `count` from (select `title` from (select `title`, row_number() over "
+     "(partition by `seller_id` order by `product_id`) as `weft_n` from `products`) as q "
+     "where `weft_n` > ? order by `weft_n`) as q",
+     "integer 4",
+     NULL},
+    {"soft_rows",
+     "select {rows} from `products` where (`stock` = $1 or `active`) and `created_at` is null",
+     "select {rows} from `products` where (`stock` = ? or `active`) and `created_at` is null",
+     "integer 1",
+     NULL},
+    {"soft_only",
+     "select distinct {rows} from `products` where `created_at` is not null",
+     "select distinct {rows} from `products` where `created_at` is not null",
+     "",
+     NULL},
+    {"soft_with",
+     "select {rows} from `products`",
+     "select {rows} from `products`",
+     "",
+     NULL},
+    {"soft_count",
+     "select count(*) as `count` from (select 1 from `products` where `created_at` is null "
+     "limit 2) as q",
+     "select count(*) as `count` from (select 1 from `products` where `created_at` is null "
+     "limit 2) as q",
+     "",
+     NULL},
+    {"soft_exists",
+     "select exists(select 1 from `products` where `created_at` is null) as `exists`",
+     "select exists(select 1 from `products` where `created_at` is null) as `exists`",
+     "",
+     NULL},
+    {"soft_update",
+     "update `products` set `stock` = $1 where `product_id` in (select `product_id` from "
+     "`products` where `stock` = $2 and `created_at` is null limit 1)",
+     "update `products` set `stock` = ? where `product_id` in (select `product_id` from "
+     "`products` where `stock` = ? and `created_at` is null limit 1)",
+     "integer 2|integer 1",
+     NULL},
+    {"soft_delete",
+     "delete from `products` where `created_at` is null",
+     "delete from `products` where `created_at` is null",
+     "",
+     NULL},
+    {"soft_create",
+     "insert into `products` (`title`) values ($1)",
+     "insert into `products` (`title`) values (?)",
+     "text x",
+     NULL},
+    {"soft_joined",
+     "select `products`.`title` from `products` join `products` as `j1` on `j1`.`seller_id` = "
+     "`products`.`product_id` and `j1`.`created_at` is null where `products`.`created_at` is "
+     "null",
+     "select `products`.`title` from `products` join `products` as `j1` on `j1`.`seller_id` = "
+     "`products`.`product_id` and `j1`.`created_at` is null where `products`.`created_at` is "
+     "null",
+     "",
+     NULL},
+    {"soft_flag",
+     "select {rows} from `products` where (`stock` = $1 or exists(select 1 from `products` as "
+     "`j1` where `j1`.`seller_id` = `products`.`product_id` and `j1`.`active` is not true)) and "
+     "(`active`) is not true",
+     "select {rows} from `products` where (`stock` = ? or exists(select 1 from `products` as "
+     "`j1` where `j1`.`seller_id` = `products`.`product_id` and `j1`.`active` is not true)) and "
+     "(`active`) is not true",
+     "integer 1",
+     NULL},
+    {"soft_flag_only",
+     "select count(*) as `count` from `products` where `active`",
+     "select count(*) as `count` from `products` where `active`",
+     "",
+     NULL},
+    {"update_some",
+     "update `products` set `stock` = $1 where exists(select 1 from `product_variants` as "
+     "`j1` where `j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null "
+     "and (`j1`.`stock` = $2))",
+     "update `products` set `stock` = ? where exists(select 1 from `product_variants` as `j1` "
+     "where `j1`.`product_id` = `products`.`product_id` and `j1`.`created_at` is null and "
+     "(`j1`.`stock` = ?))",
+     "integer 1|integer 0",
+     NULL},
+    {"delete_none",
+     "delete from `products` where not (exists(select 1 from `products` as `j1` where "
+     "`j1`.`seller_id` = `products`.`product_id`))",
+     "delete from `products` where not (exists(select 1 from `products` as `j1` where "
+     "`j1`.`seller_id` = `products`.`product_id`))",
+     "",
+     NULL},
 };
 
 #endif

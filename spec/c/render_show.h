@@ -69,6 +69,7 @@ SPEC_UNUSED static void show_query(const struct weft_dialect *d, const struct re
   weft_plan_unref(p);
   weft_arena_release(&arena);
   weft_query_unref(q);
+  build_forget();
   weft_table_unref(t);
 }
 

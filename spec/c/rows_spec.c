@@ -142,6 +142,128 @@ static void counting(void) {
   }
 }
 
+/* Rows from first on: a number and its text, which is in the row set's arena. */
+static struct weft_rows *numbered(struct weft_columns *c, int first, int n) {
+  struct weft_rows *r = weft_rows_new(c, (uint32_t)n);
+  for (int i = first; i < first + n; i++) {
+    char text[40];
+    snprintf(text, sizeof text, "this is row number %d", i);
+    struct weft_value *row = weft_rows_add(r);
+    row[0] = weft_int(i);
+    row[1] = keep(r, text);
+  }
+  return r;
+}
+
+static bool is_numbered(const struct weft_rows *r, uint32_t row, int number) {
+  const struct weft_value *v = weft_rows_row(r, row);
+  return v[0].u.i == number && atoi(v[1].u.s + strlen("this is row number ")) == number;
+}
+
+static void concat(void) {
+  static const char *const names[] = {"id", "title"};
+  struct weft_columns *c = columns_of(2, names);
+  it ("puts row sets behind each other and keeps alive what they point at") {
+    static const int sizes[] = {0, 3, 500, 0, 1, 4000};
+    struct weft_rows *v[6];
+    for (int i = 0, at = 0; i < 6; at += sizes[i++]) v[i] = numbered(c, at, sizes[i]);
+    v[0]->affected = 7;
+    v[0]->last_id = 8;
+    size_t bytes = 0;
+    for (int i = 0; i < 6; i++) bytes += weft_rows_bytes(v[i]);
+    struct weft_rows *all = weft_rows_concat(v, 6);
+    for (int i = 0; i < 6; i++) weft_rows_unref(v[i]);
+    expect_int(all->nrows, 4504);
+    expect(all->columns == c && all->affected == 7 && all->last_id == 8);
+    expect(weft_rows_bytes(all) > bytes + 4504 * 2 * sizeof(struct weft_value));
+    bool kept = true;
+    for (uint32_t i = 0; i < all->nrows; i++) kept &= is_numbered(all, i, (int)i);
+    expect(kept);
+    struct weft_rows *view = weft_rows_view(all, 502, 3), *again = weft_rows_concat(&view, 1);
+    weft_rows_unref(all);
+    weft_rows_unref(view);
+    expect(is_numbered(again, 0, 502) && is_numbered(again, 2, 504));
+    expect_int(again->nrows, 3);
+    weft_rows_unref(again);
+    expect_int(weft_rows_live(), 0);
+  }
+  it ("takes the same row set several times, and a thousand of them") {
+    struct weft_rows *one = numbered(c, 5, 1), *v[1000];
+    for (int i = 0; i < 1000; i++) v[i] = one;
+    struct weft_rows *all = weft_rows_concat(v, 1000);
+    expect_int(one->refs, 1001);
+    weft_rows_unref(one);
+    expect(is_numbered(all, 0, 5) && is_numbered(all, 999, 5));
+    weft_rows_unref(all);
+  }
+  it ("has the width of the first, whatever the others have") {
+    struct weft_rows *two = numbered(c, 1, 2), *three = rows_of(3, NULL, 1);
+    struct weft_rows *none = weft_rows_new(NULL, 0);
+    for (int i = 0; i < 3; i++) weft_rows_add(three)[i] = weft_int(i);
+    weft_rows_add(none);
+    struct weft_rows *all = weft_rows_concat((struct weft_rows *[]){two, three, none}, 3);
+    expect_int(all->nrows, 6);
+    expect_int(all->ncols, 2);
+    expect_int(weft_rows_row(all, 3)[1].u.i, 1);
+    expect(weft_rows_row(all, 4)[0].type == WEFT_NULL);
+    expect(weft_rows_row(all, 5)[0].type == WEFT_NULL && weft_rows_row(all, 5)[1].type == WEFT_NULL);
+    weft_rows_unref(all);
+    all = weft_rows_concat((struct weft_rows *[]){none, two}, 2);
+    expect_int(all->nrows, 3);
+    expect(all->ncols == 0 && all->columns == NULL);
+    weft_rows_unref(all);
+    weft_rows_unref(two);
+    weft_rows_unref(three);
+    weft_rows_unref(none);
+  }
+  it ("refuses to pass 2^31 cells") {
+    struct weft_rows *r = numbered(c, 0, 1), *v[] = {r, r};
+    r->nrows = 1u << 30; /* as if they were there */
+    expect(weft_rows_concat(v, 2) == NULL);
+    r->nrows = 1;
+    expect_int(r->refs, 1);
+    weft_rows_unref(r);
+  }
+  weft_columns_unref(c);
+}
+
+static void project(void) {
+  it ("takes columns by number, in that order, under other names") {
+    static const char *const names[] = {"id", "title"}, *const others[] = {"t", "i", "t2"};
+    struct weft_columns *c = columns_of(2, names), *d = columns_of(3, others);
+    struct weft_rows *r = numbered(c, 0, 700);
+    r->affected = 4;
+    struct weft_rows *p = weft_rows_project(r, d, (uint32_t[]){1, 0, 1});
+    size_t bytes = weft_rows_bytes(r);
+    weft_rows_unref(r);
+    weft_columns_unref(c);
+    expect_int(p->nrows, 700);
+    expect_int(p->ncols, 3);
+    expect(p->columns == d && p->affected == 4);
+    expect(weft_rows_bytes(p) > bytes + 700 * 3 * sizeof(struct weft_value));
+    struct weft_rows *view = weft_rows_view(p, 699, 1);
+    weft_rows_unref(p);
+    const struct weft_value *row = weft_rows_row(view, 0);
+    expect_int(row[1].u.i, 699);
+    expect(row[0].u.s == row[2].u.s && atoi(row[0].u.s + 19) == 699);
+    expect(weft_rows_bytes(view) < 1024);
+    weft_rows_unref(view);
+    weft_columns_unref(d);
+  }
+  it ("takes no column, and no row") {
+    struct weft_columns *none = weft_columns_new(NULL, 0);
+    struct weft_rows *r = rows_of(2, NULL, 1), *p = weft_rows_project(r, none, NULL);
+    expect_int(p->nrows, 0);
+    weft_rows_unref(p);
+    weft_rows_add(r);
+    p = weft_rows_project(r, none, NULL);
+    expect(p->nrows == 1 && p->ncols == 0);
+    weft_rows_unref(p);
+    weft_rows_unref(r);
+    weft_columns_unref(none);
+  }
+}
+
 static struct weft_value day(enum weft_type type, int64_t i) {
   return (struct weft_value){.type = (uint8_t)type, .u.i = i};
 }
@@ -284,6 +406,8 @@ int main(void) {
   describe ("columns") columns();
   describe ("rows") building();
   describe ("rows references") counting();
+  describe ("rows behind each other") concat();
+  describe ("rows of other columns") project();
   describe ("presentation") presentation();
   describe ("rows as json") json();
   it ("leaves no row set behind") expect_int(weft_rows_live(), 0);

@@ -135,6 +135,28 @@ static void facts_of_waiting(void) {
       expect(strstr(a.error.message, "no table 'x'") != NULL);
       server_close(q);
     }
+    it("finds the column that marks deleted rows, or blames the model") {
+      struct weft_relation_options o = {.table = WEFT_LIT("t"), .soft = WEFT_LIT("id")};
+      if (!(q = server_open(&r, NULL))) return;
+      struct weft_relation *soft = weft_db_relation(s.w.db, &o);
+      expect(soft != r && soft == weft_db_relation(s.w.db, &o));
+      expect_int(weft_relation_table(soft)->soft, -1);
+      weft_call_init(&a, note_finished, NULL);
+      weft_db_discover(soft, NULL, &a);
+      answers();
+      expect_int(a.error.kind, WEFT_OK);
+      expect_int(weft_relation_table(soft)->soft, 0);
+      o.soft = WEFT_LIT("idd");
+      weft_db_discover(weft_db_relation(s.w.db, &o), NULL, &a);
+      answers();
+      expect_int(a.error.kind, WEFT_USAGE);
+      expect_str(a.error.message,
+                 "unknown column 'idd' of t in the model's soft_delete; did you mean 'id'?");
+      weft_db_discover(r, NULL, &a);
+      answers();
+      expect_int(weft_relation_table(r)->soft, -1);
+      server_close(q);
+    }
     it("goes on when who asked first gives up") {
       if (!(q = server_open(&r, NULL))) return;
       start(r, NULL, q, &a);
