@@ -5,16 +5,20 @@ local weft = require "weft"
 
 local M = { checking = false }
 
-function M.url(kind)
+local function options(kind, name, max)
   local env = os.getenv
-  if kind == "sqlite" then return "sqlite:" .. env "PB_SQLITE" .. "/chinook.db" end
-  return ("postgres://%s@%s:%s/chinook"):format(env "PB_USER", env "PB_HOST", env "PB_PG_PORT")
+  if kind == "sqlite" then
+    return { url = ("sqlite:%s/%s.db"):format(env "PB_SQLITE", name), synchronous = "off", pool = { max = max or 4 } }
+  end
+  return { url = ("postgres://%s@%s:%s/%s"):format(env "PB_USER", env "PB_HOST", env "PB_PG_PORT", name), pool = { max = max or 4 } }
 end
 
+---@param kind string "pg", "sqlite", or two of them as "pg+sqlite" for the databases of the shop
 function M.configure(kind, max)
-  local options = { url = M.url(kind), pool = { max = max or 4 } }
-  if kind == "sqlite" then options.synchronous = "off" end
-  weft.configure { databases = { chinook = options }, models = os.getenv "WEFT_BENCH_HOME" .. "/models" }
+  local near, far = kind:match "^(%w+)%+(%w+)$"
+  local databases = near and { shop_a = options(near, "shop_a", max), shop_b = options(far, "shop_b", max) }
+    or { chinook = options(kind, "chinook", max) }
+  weft.configure { databases = databases, models = os.getenv "WEFT_BENCH_HOME" .. "/models" }
 end
 
 return M

@@ -96,6 +96,44 @@ return function(run)
   end
   for _, db in ipairs { "pg", "sqlite" } do
     add {
+      name = "tree_" .. db, title = "20 parents, children, grandchildren, " .. databases[db],
+      variants = { { "raw", raw("c", db) }, { "tables", raw("c", db, "--lua") }, { "weft", weft("c", db) } },
+      checks = { ratio("weft", "against tables", "tables", db == "pg" and 0.95 or 1.05), ratio("weft", "against raw", "raw"),
+        ratio("tables", "tables against raw", "raw") },
+    }
+  end
+  for _, db in ipairs { "pg+pg", "pg+sqlite", "sqlite+sqlite" } do
+    add {
+      name = "cross_" .. db:gsub("%+", "_"), title = "500 products with their seller of another database, " .. db,
+      variants = { { "raw", raw("f", db) }, { "tables", raw("f", db, "--lua") }, { "weft", weft("f", db) } },
+      checks = { ratio("weft", "against tables", "tables", 1.05), ratio("weft", "against raw", "raw"),
+        ratio("tables", "tables against raw", "raw") },
+    }
+  end
+  local function figure(what, format, read, limit, bar)
+    return function(rounds)
+      local value = over(rounds, function(r) return read(r.weft) end)
+      return { what = what, measured = format:format(value), value = value, limit = limit, bar = bar or "-" }
+    end
+  end
+  add {
+    name = "tree_large", title = "100,000 parents with 10,000 children of another database, SQLite in memory", unit = "ms",
+    variants = { { "weft", function()
+      local result = run.tree()
+      result.time = result.whole
+      return result
+    end } },
+    checks = {
+      figure("the join's share", "%.1f %%", function(r) return r.share * 100 end, 15, "< 15 %"),
+      figure("as JSON", "%.0f ms", function(r) return r.json end),
+      figure("a row of a tree in Lua", "%.0f bytes", function(r) return r.bytes end),
+      figure("a row without a tree", "%.0f bytes", function(r) return r.plain end),
+      figure("touching 10,000 rows", "%.1f ms", function(r) return r.touch end),
+      figure("in statements", "%.0f", function(r) return r.statements end),
+    },
+  }
+  for _, db in ipairs { "pg", "sqlite" } do
+    add {
       name = "json_" .. db, title = ":json() of 50 rows, " .. databases[db],
       variants = { { "raw", function() return run.json(db) end }, { "weft", weft("j", db, { WEFT_BENCH_MODEL = "TrackDecimal" }) } },
       checks = { ratio("weft", "against raw C", "raw", 1.05) },

@@ -117,6 +117,11 @@ return function(place, options)
     return { time = timed(command), rss = tonumber(output(command .. " rss")) }
   end
 
+  function run.tree()
+    setup.pin(place, place.cpus)
+    return weft.decode(output(free(("%s run %s/tree.lua"):format(quote(place.weft), quote(home)))))
+  end
+
   function run.crowd(db, max, tasks)
     setup.pin(place, place.cpus)
     return weft.decode(output(("%s run %s/crowd.lua %s %d %d"):format(quote(place.weft), quote(home), db, max, tasks)))

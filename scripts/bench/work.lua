@@ -11,9 +11,10 @@ local place = require "place"
 local work, db_kind, concurrency = arg[1], arg[2], tonumber(arg[3] or 1)
 place.configure(db_kind)
 
-local models = weft.models "chinook"
-local Track = models[os.getenv "WEFT_BENCH_MODEL" or "Track"]
-local db = weft.database "chinook"
+local crossing = db_kind:find("+", 1, true) ~= nil
+local models = weft.models(crossing and "shop_a" or "chinook")
+local Track = not crossing and models[os.getenv "WEFT_BENCH_MODEL" or "Track"]
+local db = weft.database(crossing and "shop_a" or "chinook")
 local unbatched = os.getenv "WEFT_BENCH_BATCH" == "off"
 
 ---Each operation returns what it adds to the check.
@@ -34,6 +35,32 @@ function operations.b()
 end
 
 function operations.j() return #Track:where { genre_id = draw.genre() }:order("name"):limit(50):json() end
+
+local Artist
+function operations.c()
+  Artist = Artist or models.Artist
+  local from = 1 + draw.below(256)
+  local rows = Artist:where("artist_id", "between", { from, from + 19 }):include("albums.tracks"):all()
+  local sum = #rows
+  if not place.checking then return sum end
+  for _, artist in ipairs(rows) do
+    for _, album in ipairs(artist.albums) do
+      sum = sum + 1000
+      for _, track in ipairs(album.tracks) do sum = sum + track.milliseconds end
+    end
+  end
+  return sum
+end
+
+local Product
+function operations.f()
+  Product = Product or models.ShopProduct
+  local rows = Product:where("id", ">=", 1 + draw.below(19500)):order("id"):limit(500):include("seller"):all()
+  local sum = #rows
+  if not place.checking then return sum end
+  for _, product in ipairs(rows) do sum = sum + #product.seller.store_name end
+  return sum
+end
 
 local bulk, BulkItem
 function operations.d()
