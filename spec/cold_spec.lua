@@ -36,7 +36,7 @@ local function mapped(...)
   return table.concat(found, " ")
 end
 local function descriptors()
-  local pipe = io.popen "ls -l /proc/$PPID/fd"
+  local pipe = io.popen "ls -l /proc/$PPID/fd 2>/dev/null" -- one may close meanwhile
   local list, sockets = {}, 0
   for line in pipe:lines() do
     local target = line:match "%-> (.*)$"
