@@ -11,19 +11,21 @@ weft.configure(dofile(here .. "weft.lua"))
 local terminal = os.getenv "NO_COLOR" == nil and os.getenv "TERM" ~= "dumb" and os.execute "test -t 1"
 local function heading(text) print(terminal and ("\27[1m%s\27[0m"):format(text) or text) end
 
-local function exists(path)
-  local file = io.open(path, "rb")
-  local size = file and file:seek "end" or 0
+local function read(path)
+  local file = io.open(here .. path, "rb")
+  local text = file and file:read "a" or ""
   if file then file:close() end
-  return size > 0
+  return text
 end
 
+---The databases are made once, and again when what makes them has changed.
 local function ensure_data()
-  if exists(here .. "var/done") then return end
+  local made_by = read "schema.lua" .. read "data.lua"
+  if read "var/done" == made_by then return end
   os.execute(("rm -rf '%svar' && mkdir -p '%svar'"):format(here, here))
   local from = os.clock()
   local rows = require "data"()
-  io.open(here .. "var/done", "w"):write "done\n":close()
+  io.open(here .. "var/done", "wb"):write(made_by):close()
   heading(("Created three databases with %d rows in %.1f s"):format(rows, os.clock() - from))
   print()
 end
