@@ -14,7 +14,8 @@ struct lua_fetch {
   struct weft_lua_context context;
   struct weft_rows *rows; /* whose keys are read; owned, NULL: those of a query */
   int mode;
-  bool again; /* it is the second try */
+  bool again;  /* it is the second try */
+  bool waited; /* somebody waits for it */
   struct weft_query *query; /* owned; of a query, to try it again */
 };
 
@@ -326,13 +327,13 @@ static void release(struct lua_fetch *c) {
   free(c);
 }
 
-/* What runs is left to weft_lua_close_fetches: its task is gone because the state is being closed. */
+/* What is waited for is left to weft_lua_close_fetches: the state is being closed. */
 static int box_gc(lua_State *L) {
   struct lua_fetch **box = lua_touserdata(L, 1), *c;
   if (!box || !weft_lua_is(L, weft_lua_self(L), 1, SLOT_MT_FETCH) || !(c = *box)) return 0;
   c->box = NULL;
   *box = NULL;
-  if (!c->fetch.running) release(c);
+  if (!c->waited) release(c);
   return 0;
 }
 
@@ -405,11 +406,22 @@ static struct lua_fetch *fetch_new(lua_State *L, struct weft_lua *w, const struc
   c->w = w;
   c->mode = mode;
   c->rows = NULL;
-  c->again = false;
+  c->again = c->waited = false;
   c->query = query;
   c->context = context;
   c->fetch.deadline = weft_lua_deadline(w);
   note_places(L, w, &c->fetch, root->below, root->nbelow);
+  return c;
+}
+
+static int await(lua_State *L, struct lua_fetch *c, lua_KFunction k) {
+  c->waited = true;
+  return weft_lua_wait(L, c->w, &c->wait, (lua_KContext)c, k);
+}
+
+static struct lua_fetch *answered(lua_KContext ctx) {
+  struct lua_fetch *c = (struct lua_fetch *)ctx;
+  c->waited = false;
   return c;
 }
 
@@ -473,7 +485,7 @@ static int try_again(lua_State *L, struct lua_fetch *c) {
 
 /* The stack: the query at 1, the root level on top. */
 static int fetched_k(lua_State *L, int status, lua_KContext ctx) {
-  struct lua_fetch *c = (struct lua_fetch *)ctx;
+  struct lua_fetch *c = answered(ctx);
   struct weft_lua *w = c->w;
   const struct weft_tree *t = c->fetch.tree;
   int level = lua_gettop(L), told = 0;
@@ -503,7 +515,7 @@ static int run(lua_State *L, struct weft_lua *w, struct lua_query *lq, struct we
   c->again = again;
   note_place(L, w, &c->fetch, lq->model->db);
   weft_fetch_query(&c->fetch, lq->model->relation, q, root->below, root->nbelow);
-  return weft_lua_wait(L, w, &c->wait, (lua_KContext)c, fetched_k);
+  return await(L, c, fetched_k);
 }
 
 int weft_lua_run_fetch(lua_State *L, struct weft_lua *w, struct lua_query *lq, struct weft_query *q,
@@ -555,7 +567,7 @@ static struct weft_columns *key_columns(const struct lua_level *root) {
 }
 
 static int loaded_k(lua_State *L, int status, lua_KContext ctx) {
-  struct lua_fetch *c = (struct lua_fetch *)ctx;
+  struct lua_fetch *c = answered(ctx);
   (void)status;
   if (c->fetch.error.kind) return raise_failed(L, c);
   lua_settop(L, 5); /* the box */
@@ -587,7 +599,7 @@ static int l_load(lua_State *L) {
     return weft_lua_raise(L, w, &err, &context);
   }
   weft_fetch_below(&c->fetch, c->rows, root->below, root->nbelow);
-  return weft_lua_wait(L, w, &c->wait, (lua_KContext)c, loaded_k);
+  return await(L, c, loaded_k);
 }
 
 static int l_fresh(lua_State *L) { /* core.fresh(level): does it, with those below, fit the tables as they are now? */
