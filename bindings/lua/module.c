@@ -117,13 +117,10 @@ static int state_gc(lua_State *L) {
   struct weft_lua *w = lua_touserdata(L, 1);
   if (!w->context) return 0;
   weft_context_on_event(w->context, NULL, NULL);
-  if (w->callbacks) { /* os.exit in an event handler: the core is in the middle of something, and the process ends */
-    w->context = NULL;
-    w->loop = NULL;
-    return 0;
+  if (w->callbacks == 0) { /* else os.exit was called by a handler: the core is in the middle of something */
+    weft_lua_close_tasks(w);
+    weft_context_free(w->context);
   }
-  weft_lua_close_tasks(w);
-  weft_context_free(w->context);
   weft_buf_release(&w->text);
   w->context = NULL;
   w->loop = NULL;
