@@ -241,6 +241,7 @@ int luaopen_weft_core(lua_State *L) {
   weft_lua_open_model(L, w);
   weft_lua_open_mark(L, w);
   weft_lua_open_terminal(L, w);
+  weft_lua_open_level(L, w);
   weft_lua_open_fetch(L, w);
   weft_lua_open_hop(L, w);
   weft_lua_open_bind(L, w);

@@ -255,7 +255,7 @@ int weft_lua_bind_query(lua_State *L, struct weft_lua *w, struct lua_query *lq, 
                         const char **need, struct weft_query **out, struct weft_error *err);
 void weft_lua_open_bind(lua_State *L, struct weft_lua *w);
 
-/* ---- fetch.c: queries whose rows come with others below them ---- */
+/* ---- level.c, fetch.c: queries whose rows come with others below them ---- */
 struct lua_level { /* user value 1: a table of [1] the model info, [2] the set of names of what is below, and
                       behind them the levels below, in order; after: who is told of its rows */
   struct weft_level *level;  /* NULL: the root, whose levels are: */
@@ -263,11 +263,13 @@ struct lua_level { /* user value 1: a table of [1] the model info, [2] the set o
   uint32_t nbelow;
   bool tells;                /* it or a level below has an `after` */
 };
+struct lua_level *weft_lua_to_level(lua_State *L, struct weft_lua *w, int idx); /* or NULL */
 /* The levels of the query at idx when they were compiled, pushed; NULL, nothing pushed, else. */
 struct lua_level *weft_lua_push_levels(lua_State *L, struct weft_lua *w, int idx);
 /* Do they fit the tables as they are now? Those that do not are run all the same, as queries made of an older table
    are: what they name may be gone. */
 bool weft_lua_fresh(const struct lua_level *root);
+void weft_lua_open_level(lua_State *L, struct weft_lua *w);
 /* Runs q (its reference is taken over) with what is included below it: the root on top of the stack, the
    query at 1. mode: enum answer. */
 int weft_lua_run_fetch(lua_State *L, struct weft_lua *w, struct lua_query *lq, struct weft_query *q,

@@ -301,4 +301,66 @@ SPEC_UNUSED static const char *shown(const struct weft_links *l) {
   return text;
 }
 
+/* ---- trees ---- */
+
+/* shops -> items -> parts, each in the database whose number is given. */
+SPEC_UNUSED static struct weft_level *items_and_parts(struct servers *s, int items, int parts) {
+  return LEVEL(.db = s->db[items], .name = "items", .table = "items", .parent = "shop_id", .asked = "shop_id",
+               .below = {LEVEL(.db = s->db[parts], .name = "parts", .table = "parts",
+                               .parent = "item_id", .asked = "item_id")});
+}
+
+SPEC_UNUSED static bool answered(struct servers *s, const char *want) {
+  bool same = expect_str(s->log, want);
+  s->log[0] = 0;
+  return same;
+}
+
+struct tree_case {
+  const char *name;
+  int items, parts, root;
+};
+SPEC_UNUSED static const struct tree_case cases[] = {
+    {"one database", 0, 0, 0}, {"there and back", 1, 0, 0}, {"two levels elsewhere", 1, 1, 0}};
+
+/* shops -> items -> parts and shops -> owners, in chunks of two; levels are given to out. */
+SPEC_UNUSED static void levels_of(struct servers *s, const struct tree_case *c, struct weft_level *out[2]) {
+  out[0] = LEVEL(.db = s->db[c->items], .name = "items", .table = "items", .parent = "shop_id",
+                 .asked = "shop_id", .chunk = 2, .direct = true,
+                 .below = {LEVEL(.db = s->db[c->parts], .name = "parts", .table = "parts", .direct = true,
+                                 .parent = "item_id", .asked = "item_id", .chunk = 2)});
+  out[1] = LEVEL(.db = s->db[1], .name = "owner", .table = "owners", .parent = "owner_id",
+                 .asked = "owner_id", .one = true);
+}
+
+SPEC_UNUSED static void unref_levels(struct weft_level *v[2]) {
+  weft_level_unref(v[0]);
+  weft_level_unref(v[1]);
+}
+
+/* How a fetch is driven. */
+struct way {
+  uint32_t caps;
+  bool eager; /* answers come by themselves */
+  bool together;
+};
+SPEC_UNUSED static const struct way ways[] = {{PIPELINED, false, false},
+                                  {PIPELINED, true, false},
+                                  {PIPELINED, false, true},
+                                  {PIPELINED, true, true},
+                                  {ONE_BY_ONE, false, false},
+                                  {ONE_BY_ONE, true, false},
+                                  {WEFT_DRIVER_ONE_WRITER, false, false},
+                                  {WEFT_DRIVER_ONE_WRITER, true, false}};
+enum { WAYS = sizeof ways / sizeof *ways };
+
+SPEC_UNUSED static void start_way(struct servers *s, struct weft_fetch *f, const struct way *way, int db,
+                      struct weft_level *v[2]) {
+  s->fake[0]->eager = s->fake[1]->eager = way->eager;
+  finished_fetches = 0;
+  weft_fetch_init(f, note_fetched, NULL);
+  if (way->together) start_flight(f, s->db[db], "shops", v, 2);
+  else start_fetch(f, s->db[db], "shops", v, 2);
+}
+
 #endif
