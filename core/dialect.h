@@ -43,6 +43,7 @@ struct weft_dialect {
   bool array_query;      /* x in (select ...) is better said as = any(array(select ...)): evaluated once, the keys
                             are then looked up as a list's are */
   bool row_locks;        /* select ... for update; without, a lock clause says nothing */
+  bool row_by_row;       /* the condition of an update sees the rows that were written before (SQLite) */
   bool nulls_large;      /* NULL sorts as the largest value (PostgreSQL), else as the smallest */
   bool repeats_inserts;  /* many rows are one prepared insert run many times (WEFT_PLAN_REPEAT) */
   uint32_t max_params;   /* 65535, 32766 */

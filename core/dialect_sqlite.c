@@ -201,6 +201,7 @@ const struct weft_dialect weft_dialect_sqlite = {
     .returning = true,
     .nulls_order = true,
     .row_values = true,
+    .row_by_row = true,
     .repeats_inserts = true,
     .max_params = 32766,
     .max_columns = 2000,

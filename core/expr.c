@@ -225,10 +225,19 @@ static bool never_null(const struct weft_expr *x) {
          x->kind == WEFT_E_IS_NULL || x->kind == WEFT_E_NOT_NULL || x->kind == WEFT_E_UNTRUE;
 }
 
+/* Is something said of rows by a dotted name? Until it was looked up, its operators are not those of the row. */
+static bool names_rows(const struct weft_expr *e) {
+  if (e->kind == WEFT_E_PATH || e->kind == WEFT_E_SOME) return e->open;
+  if (e->depth > WEFT_EXPR_DEPTH) return false;
+  for (uint32_t i = 0; i < e->nkids; i++)
+    if (names_rows(e->kids[i])) return true;
+  return false;
+}
+
 const struct weft_expr *weft_expr_unary(struct weft_arena *a, enum weft_expr_kind kind,
                                         const struct weft_expr *x) {
   if (kind == WEFT_E_UNTRUE && never_null(x)) kind = WEFT_E_NOT; /* which databases plan better */
-  if (kind == WEFT_E_NOT) switch (x->kind) {
+  if (kind == WEFT_E_NOT && !names_rows(x)) switch (x->kind) {
       case WEFT_E_TRUE: return &false_node;
       case WEFT_E_FALSE: return &true_node;
       case WEFT_E_NOT: return x->kids[0];
@@ -258,7 +267,7 @@ const struct weft_expr *weft_expr_logic(struct weft_arena *a, enum weft_expr_kin
     memcpy(flat + at, same ? kids[i]->kids : &kids[i], (same ? kids[i]->nkids : 1) * sizeof *flat);
     at += same ? kids[i]->nkids : 1;
   }
-  if (total == 1) return flat[0];
+  if (total == 1 && !(kind == WEFT_E_OR && names_rows(flat[0]))) return flat[0];
   struct weft_expr *e = node(a, kind);
   adopt(e, flat, total);
   return e;

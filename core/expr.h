@@ -128,7 +128,8 @@ bool weft_expr_loose(const struct weft_expr *e);
 /* IS_NULL NOT_NULL UNTRUE NOT COUNT COUNT_DISTINCT SUM AVG MIN MAX. */
 const struct weft_expr *weft_expr_unary(struct weft_arena *a, enum weft_expr_kind kind,
                                         const struct weft_expr *x);
-/* AND, OR of n kids. */
+/* AND, OR of n kids. What an OR says of rows by dotted names stays an OR, even of one kid: they are rows of
+   its own. */
 const struct weft_expr *weft_expr_logic(struct weft_arena *a, enum weft_expr_kind kind,
                                         const struct weft_expr *const *kids, uint32_t n);
 

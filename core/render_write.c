@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Statements that write. A clause that a statement cannot honour is refused: a condition never
    vanishes. */
+#include <strings.h>
+
+#include "association.h"
 #include "render.h"
 
 static void name_list(struct weft_renderer *r, const struct weft_slice *names, uint32_t n) {
@@ -157,19 +160,36 @@ static void need_condition(struct weft_renderer *r, const char *word) {
     weft_render_fail(r, WEFT_USAGE, "%s takes no group, having or distinct", word);
 }
 
-/* With a limit the rows are found first, by their key. */
+/* Does the condition look at rows of the table that is written? */
+static bool reads(const struct weft_expr *e, struct weft_slice table) {
+  if (e->kind == WEFT_E_SOME) {
+    struct weft_slice to = e->association->to->name;
+    if (to.n == table.n && strncasecmp(to.p, table.p, to.n) == 0) return true;
+  }
+  for (uint32_t i = 0; i < e->nkids; i++)
+    if (reads(e->kids[i], table)) return true;
+  return false;
+}
+
+static bool sees_itself(const struct weft_renderer *r) {
+  const struct weft_parts *p = r->parts;
+  return r->d->row_by_row && p->where && p->verb->clause == WEFT_C_UPDATE && reads(p->where, p->table->name);
+}
+
+/* With a limit, or where rows written before would count, the rows are found first, by their key. */
 static void which(struct weft_renderer *r, const char *word) {
   const struct weft_parts *p = r->parts;
   const struct weft_table *t = p->table;
   if (weft_render_is_parted(p))
     weft_render_fail(r, WEFT_UNSUPPORTED, "%s with a limit for each part", word);
-  if (p->limit < 0 && p->offset < 0) {
+  bool limited = p->limit >= 0 || p->offset >= 0;
+  if (!limited && !sees_itself(r)) {
     weft_render_where(r);
     return;
   }
   if (!t->nkey) {
-    weft_render_fail(r, WEFT_USAGE,
-                     "%s with a limit needs a primary key, and none of %.*s is known", word,
+    weft_render_fail(r, WEFT_USAGE, "%s %s needs a primary key, and none of %.*s is known", word,
+                     limited ? "with a limit" : "by a condition on other rows of its table",
                      t->name.n > 80 ? 80 : (int)t->name.n, t->name.p);
     return;
   }

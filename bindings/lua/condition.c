@@ -343,6 +343,7 @@ static int quantified(struct builder *b, int idx, const char *kind, int of,
   struct weft_slice path;
   if (lua_getfield(b->L, idx, "name") != LUA_TSTRING) return lua_pop(b->L, 1), spoilt("weft condition", b->err);
   path.p = lua_tolstring(b->L, -1, &path.n);
+  if (path.n == 0) return lua_pop(b->L, 1), weft_fail(b->err, WEFT_USAGE, "%s: no path of associations", kind);
   b->table = NULL;
   int rc = lua_isnil(b->L, of) ? 0 : entry(b, of, &x);
   b->table = outer;
