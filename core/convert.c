@@ -147,14 +147,15 @@ static bool is_number(struct weft_slice s) {
   return i == s.n;
 }
 
-/* PostgreSQL keeps what a decimal of 38 digits cannot say, and NaN and the infinities: as text. */
+/* PostgreSQL keeps what a decimal of 38 digits cannot say, and NaN and the infinities: as text. MySQL has
+   decimals of 65 digits. */
 static int long_decimal(struct weft_value v, const struct weft_column_type *to,
                         struct weft_value *out, struct weft_error *err) {
   double f;
   bool number = is_number(text_of(v));
   bool special = !number && weft_float_parse(text_of(v), &f) == 0;
   if (!number && !(special && to->oid)) return refuse(to, "text that is no number", err);
-  if (to->oid == 0) return refuse(to, "text with more than 38 digits", err);
+  if (to->oid == 0 && !to->size) return refuse(to, "text with more than 38 digits", err);
   *out = v;
   return 0;
 }
@@ -195,11 +196,11 @@ static int to_bool(struct weft_value v, const struct weft_column_type *to, struc
   return *out = weft_bool(yes), 0;
 }
 
-/* PostgreSQL's text is UTF-8 without zero bytes. */
+/* PostgreSQL's text is UTF-8 without zero bytes, MySQL's is UTF-8. */
 static int check_text(struct weft_value v, const struct weft_column_type *to,
                       struct weft_error *err) {
-  if (to->oid == 0 || v.n == 0) return 0;
-  if (memchr(v.u.s, 0, v.n)) return refuse(to, "text with a zero byte", err);
+  if ((to->oid == 0 && !to->utf8) || v.n == 0) return 0;
+  if (to->oid && memchr(v.u.s, 0, v.n)) return refuse(to, "text with a zero byte", err);
   return weft_utf8_valid(v.u.s, v.n) ? 0 : refuse(to, "text that is not UTF-8", err);
 }
 

@@ -10,6 +10,7 @@
 
 struct weft_renderer;  /* render.h */
 struct weft_semantics; /* semantics.h */
+struct weft_schema_part; /* dialect_schema.h */
 
 /* How a JSON path is wanted: as an operand (JSON null is NULL), or as a value of one JSON type, NULL
    when it has another. */
@@ -39,7 +40,13 @@ struct weft_dialect {
   const char *quotes;
   bool dollar_quotes, escape_strings, backslash_strings, nested_comments;
   bool named_parameters; /* ?1 :name @name $name are passed as they are (SQLite) */
-  bool returning, nulls_order, row_values;
+  bool hash_comments;    /* # begins a comment, -- only before a blank; the inside of / *! is SQL (MySQL) */
+  const char *const *controls; /* words that begin a control statement beside those that do everywhere, and NULL */
+  /* What stands before and behind the columns that an insert hands back. A database that takes it for a
+     comment hands back none: see db_again.c. */
+  const char *returning[2];
+  bool update_returning; /* an update hands back its rows, too */
+  bool nulls_order, row_values;
   bool array_query;      /* x in (select ...) is better said as = any(array(select ...)): evaluated once, the keys
                             are then looked up as a list's are */
   bool row_locks;        /* select ... for update; without, a lock clause says nothing */
@@ -50,6 +57,12 @@ struct weft_dialect {
   uint32_t max_columns;
   const char *truth[2];  /* a condition that is false, true */
   const char *no_limit;  /* what an OFFSET without LIMIT needs before it, NULL: nothing */
+  bool derives_limits;   /* a select inside IN has its LIMIT one select deeper */
+  bool limits_writes;    /* update and delete take ORDER BY and LIMIT themselves */
+  /* What update and delete have behind the table's name when a select in the condition is to be as good as a
+     key; delete's is followed by the table once more. NULL: nothing. */
+  const char *sub_update, *sub_delete;
+  const char *no_columns; /* of an insert that names no column */
   /* Types of parameters that belong to no column: a number of rows, text, and beside a path. */
   struct weft_column_type count, text, path_types[WEFT_PATH_COUNT];
   /* Each writes one construct; see render.h. */
@@ -60,11 +73,17 @@ struct weft_dialect {
      name and its own type. */
   const struct weft_column_type *(*column)(struct weft_renderer *r, const struct weft_expr *e,
                                            const struct weft_table_column *c);
+  /* What an upsert does with a row that is there: sets columns, an item without an expression to the value
+     that was to be inserted. NULL: on conflict. */
+  void (*conflict)(struct weft_renderer *r, const struct weft_slice *on, uint32_t non,
+                   const struct weft_item *set, uint32_t n);
+  void (*lock)(struct weft_renderer *r, struct weft_slice name); /* NULL: for NAME */
   void (*rows)(struct weft_renderer *r, const struct weft_query *verb); /* source of many inserted
                                       rows, NULL where inserts are repeated */
+  /* Several statements are parted by a semicolon. */
   const char *begin[2][5]; /* [read_only][isolation: default, read committed, repeatable read, serializable, read uncommitted] */
   /* Columns and keys of one table, as rows in the table's order; parameters: schema ('' the search path
-     finds it), table. No row: no such table. The result's columns:
+     finds it), table, and once more as often as there are marks. No row: no such table. The result's columns:
        1 name text      2 declared text   3 oid int        4 elem_oid int (0: no array)
        5 not_null       6 has_default     7 generated      (bool or 0/1)
        8 key_position int (place in the primary key, 0 none)
@@ -82,6 +101,9 @@ struct weft_dialect {
          columns, pairs of one number together
      No key of a partition or to a missing table. */
   const char *keys;
+  /* Views, one row each: schema ('' where the search path finds it), name; no parameters. */
+  const char *views;
+  const struct weft_schema_part *schema; /* everything, see dialect_schema.h */
   /* What a row of catalog says about the column's type, and about its collation (result column 10;
      name: the column's). Never fail: WEFT_ANY and WEFT_COLLATE_UNKNOWN are always true. */
   void (*column_type)(const struct weft_catalog_type *t, struct weft_column_type *out);
@@ -91,6 +113,7 @@ struct weft_dialect {
 
 extern const struct weft_dialect weft_dialect_postgres;
 extern const struct weft_dialect weft_dialect_sqlite;
+extern const struct weft_dialect weft_dialect_mysql;
 
 const struct weft_dialect *weft_dialect_find(const char *name); /* NULL when there is none */
 

@@ -95,10 +95,25 @@ static size_t scan_word(const struct weft_dialect *d, struct weft_slice s, size_
   return scan_quoted(s, j, true);
 }
 
+static bool starts_line_comment(const struct weft_dialect *d, struct weft_slice s, size_t i) {
+  if (d->hash_comments && s.p[i] == '#') return true;
+  if (s.n - i < 2 || s.p[i] != '-' || s.p[i + 1] != '-') return false;
+  return !d->hash_comments || s.n - i == 2 || (unsigned char)s.p[i + 2] <= ' ';
+}
+
+/* The database runs what stands in a comment that begins like this. */
+static bool starts_code(const struct weft_dialect *d, struct weft_slice s, size_t i) {
+  if (!d->hash_comments || s.n - i < 3) return false;
+  return s.p[i + 2] == '!' || (s.p[i + 2] == 'M' && s.n - i > 3 && s.p[i + 3] == '!');
+}
+
+static bool starts_block(const struct weft_dialect *d, struct weft_slice s, size_t i) {
+  return s.n - i >= 2 && s.p[i] == '/' && s.p[i + 1] == '*' && !starts_code(d, s, i);
+}
+
 static size_t scan_space(const struct weft_dialect *d, struct weft_slice s, size_t i) {
-  if (s.n - i >= 2 && s.p[i] == '-' && s.p[i + 1] == '-') return scan_line(s, i);
-  if (s.n - i >= 2 && s.p[i] == '/' && s.p[i + 1] == '*')
-    return scan_block(s, i, d->nested_comments);
+  if (starts_line_comment(d, s, i)) return scan_line(s, i);
+  if (starts_block(d, s, i)) return scan_block(s, i, d->nested_comments);
   while (i < s.n && space(s.p[i])) i++;
   return i;
 }
@@ -108,10 +123,15 @@ static size_t scan_number(struct weft_slice s, size_t i) {
   return i;
 }
 
-static bool starts_space(struct weft_slice s, size_t i) {
-  if (space(s.p[i])) return true;
-  if (s.n - i < 2) return false;
-  return (s.p[i] == '-' && s.p[i + 1] == '-') || (s.p[i] == '/' && s.p[i + 1] == '*');
+static bool starts_space(const struct weft_dialect *d, struct weft_slice s, size_t i) {
+  return space(s.p[i]) || starts_line_comment(d, s, i) || starts_block(d, s, i);
+}
+
+/* Behind the version that such a comment may begin with. */
+static size_t scan_code(struct weft_slice s, size_t i) {
+  i += s.p[i + 2] == '!' ? 3 : 4;
+  while (i < s.n && digit(s.p[i])) i++;
+  return i;
 }
 
 /* The end of the token at i; 0: unterminated. */
@@ -119,7 +139,7 @@ static size_t scan(const struct weft_dialect *d, struct weft_slice s, size_t i, 
   char c = s.p[i];
   size_t own;
   *token = WEFT_TOKEN_SPACE;
-  if (starts_space(s, i)) return scan_space(d, s, i);
+  if (starts_space(d, s, i)) return scan_space(d, s, i);
   *token = WEFT_TOKEN_QUOTED;
   if (c && strchr(d->quotes, c)) return scan_quoted(s, i, d->backslash_strings && c != d->quote);
   if (d->dollar_quotes && c == '$') {
@@ -131,6 +151,7 @@ static size_t scan(const struct weft_dialect *d, struct weft_slice s, size_t i, 
   *token = WEFT_TOKEN_WORD;
   if (word_start(c)) return scan_word(d, s, i, token);
   *token = WEFT_TOKEN_OTHER;
+  if (c == '/' && i + 1 < s.n && s.p[i + 1] == '*') return scan_code(s, i);
   if (digit(c)) return scan_number(s, i);
   if (d->numbered && c == ':' && i + 1 < s.n && s.p[i + 1] == ':') return i + 2;
   if (c != '?') return i + 1;
@@ -306,11 +327,11 @@ static enum weft_statement_class pragma(struct words *w) {
 
 enum weft_statement_class weft_dialect_classify(const struct weft_dialect *d,
                                                 struct weft_slice text) {
-  static const char *const reads[] = {"values", "table", "show", NULL};
+  static const char *const reads[] = {"values", "table", "show", "describe", "desc", NULL};
   static const char *const controls[] = {
       "begin",  "start",  "commit",   "end",        "rollback", "abort",  "savepoint", "release",
       "set",    "reset",  "discard",  "listen",     "unlisten", "attach", "detach",    "copy",
-      "declare", "fetch", "move",     "close",      "deallocate", "load", "use",       NULL};
+      "declare", "fetch", "move",     "close",      "deallocate", "use",  NULL};
   struct words w = {d, text, 0};
   struct weft_slice piece;
   char word[24];
@@ -319,7 +340,8 @@ enum weft_statement_class weft_dialect_classify(const struct weft_dialect *d,
     int token = weft_token(d, text, &w.at, &piece, NULL);
     if (token == WEFT_TOKEN_END) return WEFT_S_EMPTY;
     bool skipped = token == WEFT_TOKEN_SPACE ||
-                   (token == WEFT_TOKEN_OTHER && (piece.p[0] == '(' || piece.p[0] == ';'));
+                   (token == WEFT_TOKEN_OTHER && (piece.p[0] == '(' || piece.p[0] == ';' ||
+                                                  piece.p[0] == '/' || piece.p[0] == '*'));
     if (skipped) continue;
     if (token != WEFT_TOKEN_WORD) return WEFT_S_WRITE;
     w.at = before;
@@ -327,7 +349,7 @@ enum weft_statement_class weft_dialect_classify(const struct weft_dialect *d,
   }
   next_word(&w, word);
   if (among(word, reads)) return WEFT_S_READ;
-  if (among(word, controls)) return WEFT_S_CONTROL;
+  if (among(word, controls) || (d->controls && among(word, d->controls))) return WEFT_S_CONTROL;
   if (!strcmp(word, "select")) return selects_into(&w) ? WEFT_S_WRITE : WEFT_S_READ;
   if (!strcmp(word, "with")) return writes(&w) ? WEFT_S_WRITE : WEFT_S_READ;
   if (!strcmp(word, "explain")) return explain(&w);

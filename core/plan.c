@@ -103,6 +103,24 @@ void weft_plan_present(const struct weft_plan *p, struct weft_columns *columns) 
   weft_arena_release(&arena);
 }
 
+bool weft_plan_shows(const struct weft_plan *p, uint32_t i, struct weft_slice name,
+                     struct weft_column_type *out) {
+  char scratch[512];
+  struct weft_arena arena;
+  struct weft_parts parts;
+  if (!p->query || !p->table) return false;
+  weft_arena_init(&arena, scratch, sizeof scratch);
+  weft_query_parts(p->query, &arena, &parts);
+  const struct weft_expr *e = shown_expr(&parts, i);
+  const struct weft_table_column *c =
+      e && e->kind != WEFT_E_COLUMN ? NULL : shown_column(p, &parts, i, name);
+  bool path = e && e->kind == WEFT_E_PATH;
+  if (c) *out = c->type;
+  else if (path) *out = (struct weft_column_type){.type = WEFT_JSON, .precision = -1, .scale = -1};
+  weft_arena_release(&arena);
+  return c || path;
+}
+
 bool weft_plan_aggregate(const struct weft_plan *p, uint32_t i, struct weft_column_type *out) {
   char scratch[512];
   struct weft_arena arena;

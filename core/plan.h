@@ -32,11 +32,14 @@ enum weft_slot_form {
   WEFT_SLOT_VALUE,
   WEFT_SLOT_ARRAY,      /* a LIST of slot.type, NULLs allowed: one PostgreSQL array parameter */
   WEFT_SLOT_ARRAY_TEXT, /* a LIST whose elements are arrays: a text[] of their array literals */
-  /* A LIST as one parameter of SQLite; weft_slot_encode makes the value that is bound: */
+  /* A LIST as one parameter; weft_slot_encode makes the value that is bound. Of SQLite: */
   WEFT_SLOT_JSON,       /* a JSON array */
   WEFT_SLOT_JSON_REAL,  /* the same, other numbers in parts that SQL puts together exactly */
   WEFT_SLOT_JOINED,     /* byte strings joined to one blob */
-  WEFT_SLOT_SPANS       /* a JSON array of [first, length] into it */
+  WEFT_SLOT_SPANS,      /* a JSON array of [first, length] into it */
+  /* And of MySQL: */
+  WEFT_SLOT_JSON_TEXT   /* a JSON array, numbers in all their digits, times without zone, bytes in
+                           hexadecimal */
 };
 
 /* The source of a slot that takes the number of inserted rows. */
@@ -105,6 +108,11 @@ void weft_plan_present(const struct weft_plan *p, struct weft_columns *columns);
 /* The type of result column i where it is an aggregate of a decimal column, for databases that do not
    tell; false for anything else. A mean has more digits than its column: its scale is -1. */
 bool weft_plan_aggregate(const struct weft_plan *p, uint32_t i, struct weft_column_type *out);
+
+/* The type of result column i where it is a column of the table, or what a JSON path finds; false for
+   anything else. For databases whose results tell less than their catalog. */
+bool weft_plan_shows(const struct weft_plan *p, uint32_t i, struct weft_slice name,
+                     struct weft_column_type *out);
 
 void weft_plan_measured(struct weft_plan *p, int64_t ns);
 

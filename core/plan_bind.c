@@ -200,8 +200,48 @@ static int decimal(const struct weft_slot *slot, struct weft_buf *out,
   return real(slot, out, f, err);
 }
 
+/* What json_table reads into decimal(65,30) without a loss. */
+static int digits(const struct weft_slot *slot, struct weft_buf *out, struct weft_value v,
+                  struct weft_error *err) {
+  enum { WHOLE = 35, FRACTION = 30 };
+  size_t from = out->n;
+  weft_value_text(out, v);
+  if (weft_buf_failed(out)) return 0;
+  const char *text = out->p + from, *point = memchr(text, '.', out->n - from);
+  size_t n = out->n - from - (*text == '-'), fraction = point ? (size_t)(out->p + out->n - point) - 1 : 0;
+  size_t whole = point ? n - fraction - 1 : n;
+  return whole > WHOLE || fraction > FRACTION ? refuse(slot, "a decimal of that many digits", err) : 0;
+}
+
+static void hexadecimal(struct weft_buf *out, struct weft_value v) {
+  weft_buf_char(out, '"');
+  for (uint32_t i = 0; i < v.n; i++) weft_buf_fmt(out, "%02x", (unsigned char)v.u.s[i]);
+  weft_buf_char(out, '"');
+}
+
+static void local_time(struct weft_buf *out, struct weft_value v) {
+  char text[40];
+  v.type = WEFT_TIMESTAMP;
+  weft_json_string(out, weft_slice(text, weft_time_text(text, v)));
+}
+
+static int as_text(const struct weft_slot *slot, struct weft_buf *out, struct weft_value v,
+                   struct weft_error *err) {
+  if (v.type == WEFT_DECIMAL) return digits(slot, out, v, err);
+  if (v.type == WEFT_FLOAT && !isfinite(v.u.f)) return refuse(slot, "a float that is no number", err);
+  if (v.type == WEFT_BYTES) hexadecimal(out, v);
+  else if (v.type == WEFT_TIMESTAMPTZ) local_time(out, v);
+  else weft_json_value(out, v);
+  return 0;
+}
+
+static bool own_text(uint8_t type) {
+  return type == WEFT_DECIMAL || type == WEFT_FLOAT || type == WEFT_BYTES || type == WEFT_TIMESTAMPTZ;
+}
+
 static int element(const struct weft_slot *slot, struct weft_buf *out, struct weft_value v,
                    struct weft_error *err) {
+  if (slot->form == WEFT_SLOT_JSON_TEXT && own_text(v.type)) return as_text(slot, out, v, err);
   switch (v.type) {
     case WEFT_BOOL:
     case WEFT_INT: weft_buf_int(out, v.u.i); return 0;

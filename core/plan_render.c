@@ -35,7 +35,7 @@ static uint32_t flags_of(const struct weft_renderer *r) {
   if (!verb || verb->clause < WEFT_C_INSERT)
     return flags & WEFT_PLAN_LOCKS && r->d->row_locks ? flags : flags | WEFT_PLAN_READ;
   bool insert = verb->clause == WEFT_C_INSERT || verb->clause == WEFT_C_UPSERT;
-  if (insert ? verb->quiet : !verb->non) flags |= WEFT_PLAN_NOROWS;
+  if (insert ? verb->quiet : !verb->non || !r->d->update_returning) flags |= WEFT_PLAN_NOROWS;
   if (insert && verb->nrows > 1 && r->d->repeats_inserts) flags |= WEFT_PLAN_REPEAT;
   return flags;
 }

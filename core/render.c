@@ -174,7 +174,9 @@ static void raw(struct weft_renderer *r, const struct weft_expr *e) {
       weft_render_right(r, e->kids[used - 1], (struct weft_typed){NULL, NULL});
   }
   /* A line comment would swallow what follows. */
-  if (e->name.n && memmem(e->name.p, e->name.n, "--", 2)) weft_render_lit(r, "\n");
+  if (e->name.n && (memmem(e->name.p, e->name.n, "--", 2) ||
+                    (r->d->hash_comments && memchr(e->name.p, '#', e->name.n))))
+    weft_render_lit(r, "\n");
   weft_render_lit(r, ")");
   if (token < 0) weft_render_fail(r, err.kind, "%s", err.message);
   if (used != e->nkids)

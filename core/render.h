@@ -74,6 +74,8 @@ void weft_render_right(struct weft_renderer *r, const struct weft_expr *e, struc
 struct weft_typed weft_render_left(struct weft_renderer *r, const struct weft_expr *x,
                                    const struct weft_expr *right);
 void weft_render_condition(struct weft_renderer *r, const struct weft_expr *e);
+/* What a column is set to. */
+void weft_render_assigned(struct weft_renderer *r, const struct weft_item *it);
 /* Which form of a path compares with this right side. Fails on lists of several JSON types. */
 enum weft_path_as weft_render_path_as(struct weft_renderer *r, const struct weft_expr *right);
 /* The expression that an alias stands for, or e. */

@@ -134,9 +134,10 @@ void weft_render_query(struct weft_renderer *r, const struct weft_query *q) {
   struct weft_parts parts;
   weft_query_parts(q, r->arena, &parts);
   struct weft_scope outer = weft_render_enter(r, &parts, q->table->name);
-  weft_render_lit(r, "(");
+  bool deeper = r->d->derives_limits && (parts.limit >= 0 || parts.offset >= 0);
+  weft_buf_str(r->out, deeper ? "(select * from (" : "(");
   weft_render_select(r);
-  weft_render_lit(r, ")");
+  weft_buf_str(r->out, deeper ? ") as q)" : ")");
   weft_render_leave(r, outer);
 }
 
@@ -183,7 +184,7 @@ static void number_rows(struct weft_renderer *r) {
     weft_buf_str(r->out, i ? ", " : " order by ");
     weft_render_reference(r, &(struct weft_expr){.name = t->columns[t->key[i]].name}, false);
   }
-  weft_render_lit(r, ") as \"weft_n\"");
+  weft_render_lit(r, ") as weft_n");
 }
 
 static void offset(struct weft_renderer *r) {
@@ -203,14 +204,14 @@ void weft_render_parted(struct weft_renderer *r) {
   weft_render_where(r);
   weft_render_lit(r, ") as q where ");
   if (p->offset >= 0) {
-    weft_render_lit(r, "\"weft_n\" > ");
+    weft_render_lit(r, "weft_n > ");
     offset(r);
   }
   if (p->limit >= 0) {
-    weft_buf_str(r->out, p->offset >= 0 ? " and \"weft_n\" <= " : "\"weft_n\" <= ");
+    weft_buf_str(r->out, p->offset >= 0 ? " and weft_n <= " : "weft_n <= ");
     if (p->offset >= 0) offset(r);
     if (p->offset >= 0) weft_render_lit(r, " + ");
     weft_buf_int(r->out, p->limit);
   }
-  weft_render_lit(r, " order by \"weft_n\"");
+  weft_render_lit(r, " order by weft_n");
 }

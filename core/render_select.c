@@ -63,17 +63,34 @@ static bool is_alias(const struct weft_renderer *r, const struct weft_expr *e) {
   return false;
 }
 
+static void ordered(struct weft_renderer *r, const struct weft_expr *e, bool sub) {
+  bool alias = is_alias(r, e);
+  r->aliases = sub && alias;
+  if (alias && !sub) weft_render_name(r, e->name);
+  else weft_render_operand(r, e);
+  r->aliases = false;
+}
+
+/* Whether the place that NULL is wanted in takes an order of its own: there are no words for it, and it is
+   not the place where NULL stands anyway. */
+static bool nulls_apart(const struct weft_renderer *r, const struct weft_item *it) {
+  bool desc = it->flags & WEFT_ORDER_DESC;
+  return !r->d->nulls_order && it->flags & (desc ? WEFT_NULLS_FIRST : WEFT_NULLS_LAST);
+}
+
 void weft_render_order(struct weft_renderer *r, bool sub) {
   const struct weft_parts *p = r->parts;
   for (uint32_t i = 0; i < p->norder; i++) {
     const struct weft_item *it = &p->order[i];
+    bool desc = it->flags & WEFT_ORDER_DESC;
     weft_buf_str(r->out, i ? ", " : " order by ");
-    bool alias = is_alias(r, it->expr);
-    r->aliases = sub && alias;
-    if (alias && !sub) weft_render_name(r, it->expr->name);
-    else weft_render_operand(r, it->expr);
-    r->aliases = false;
-    if (it->flags & WEFT_ORDER_DESC) weft_render_lit(r, " desc");
+    if (nulls_apart(r, it)) {
+      ordered(r, it->expr, sub);
+      weft_buf_str(r->out, desc ? " is null desc, " : " is null, ");
+    }
+    ordered(r, it->expr, sub);
+    if (desc) weft_render_lit(r, " desc");
+    if (!r->d->nulls_order) continue;
     if (it->flags & WEFT_NULLS_FIRST) weft_render_lit(r, " nulls first");
     if (it->flags & WEFT_NULLS_LAST) weft_render_lit(r, " nulls last");
   }
@@ -122,27 +139,38 @@ void weft_render_select(struct weft_renderer *r) {
   if (!p->lock.n || !r->d->row_locks) return;
   if (p->distinct || p->ngroup || p->having)
     weft_render_fail(r, WEFT_USAGE, "grouped or distinct rows cannot be locked");
+  if (r->d->lock) {
+    r->d->lock(r, p->lock);
+    return;
+  }
   weft_render_lit(r, " for ");
   weft_buf_slice_add(r->out, p->lock); /* one of a fixed list, see query_check.c */
 }
 
 static bool limited(const struct weft_parts *p) { return p->limit >= 0 || p->offset >= 0; }
 
+static void count_named(struct weft_renderer *r) {
+  weft_render_lit(r, "select count(*) as ");
+  weft_render_name(r, WEFT_LIT("count"));
+}
+
 void weft_render_count(struct weft_renderer *r) {
   const struct weft_parts *p = r->parts;
   if (weft_render_is_parted(p)) {
-    weft_render_lit(r, "select count(*) as \"count\" from (");
+    count_named(r);
+    weft_render_lit(r, " from (");
     weft_render_parted(r);
     weft_render_lit(r, ") as q");
     return;
   }
   if (!p->distinct && !p->ngroup && !p->having && !limited(p)) {
-    weft_render_lit(r, "select count(*) as \"count\"");
+    count_named(r);
     weft_render_from(r);
     tail(r, false, false);
     return;
   }
-  weft_render_lit(r, "select count(*) as \"count\" from (select ");
+  count_named(r);
+  weft_render_lit(r, " from (select ");
   if (p->distinct) weft_render_lit(r, "distinct ");
   if (p->distinct) weft_render_list(r);
   else weft_render_lit(r, "1");
@@ -160,7 +188,8 @@ void weft_render_exists(struct weft_renderer *r) {
     weft_render_from(r);
     tail(r, false, true);
   }
-  weft_render_lit(r, ") as \"exists\"");
+  weft_render_lit(r, ") as ");
+  weft_render_name(r, WEFT_LIT("exists"));
 }
 
 /* The aggregate over the rows of a sub-select: its operand is found there under a name. */
@@ -218,7 +247,10 @@ void weft_render_aggregate(struct weft_renderer *r) {
   else if (x->kind == WEFT_E_STAR) weft_render_lit(r, "1");
   else if (number) r->d->path(r, x, WEFT_PATH_NUMBER);
   else weft_render_operand(r, x);
-  if (!p->distinct && x->kind != WEFT_E_STAR) weft_render_lit(r, " as \"x\"");
+  if (!p->distinct && x->kind != WEFT_E_STAR) {
+    weft_render_lit(r, " as ");
+    weft_render_name(r, WEFT_LIT("x"));
+  }
   weft_render_from(r);
   tail(r, true, true);
   weft_render_lit(r, ") as q");

@@ -48,6 +48,7 @@ struct weft_semantics {
 
 extern const struct weft_semantics weft_semantics_postgres;
 extern const struct weft_semantics weft_semantics_sqlite;
+extern const struct weft_semantics weft_semantics_mysql;
 
 /* For the implementations. */
 

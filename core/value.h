@@ -111,7 +111,9 @@ void weft_value_text(struct weft_buf *out, struct weft_value v);
 struct weft_column_type {
   uint8_t type;         /* enum weft_type; WEFT_ANY accepts everything */
   uint8_t elem;         /* of an array */
-  uint8_t size; /* of an array: of its elements */
+  uint8_t size; /* of an array: of its elements; of a decimal: digits that the database keeps as text
+                   beyond a decimal's 38, 0 none */
+  bool utf8;            /* text is UTF-8 and nothing else */
   bool zone_utc;        /* a TIMESTAMP that is declared to be UTC takes values with a zone */
   int16_t precision, scale; /* of a decimal; -1 not declared. precision of text: its length limit */
   uint32_t clock;       /* of a timestamp: a number is a time in 1/clock s since 1970; 0: none is */
