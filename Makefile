@@ -3,9 +3,10 @@
 MODE    ?= release
 VERSION := 0.1.0
 # A driver is core/driver/NAME*.c (and core/driver/NAME/*.c), linked to its client library alone.
-DRIVERS := sqlite postgres
+DRIVERS := sqlite postgres mysql
 sqlite_LIBS := -lsqlite3
 postgres_LIBS := -lpq
+mysql_LIBS := -lmariadb
 # ---- end of the settings
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += --no-print-directory -j$(shell nproc)
@@ -79,7 +80,7 @@ $(B)/weft: $(call objects,$(CORE_C) $(LUA_C) $(HOST_C))
 	@mkdir -p $(@D) && echo "  LD   $@"
 	@$(LINK) -rdynamic -o $@ $^ -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive $(DEPS_LIBS) -lm -ldl
 
-$(B)/lua/.done: $(B)/weft scripts/dump.lua $(wildcard lua/weft/*.lua) # what require would compile at every start
+$(B)/lua/.done: $(B)/weft scripts/dump.lua $(wildcard lua/weft/*.lua lua/weft/*/*.lua) # what require would compile at every start
 	@mkdir -p $(@D) && $(B)/weft run scripts/dump.lua $(@D) $(filter lua/%,$^) && touch $@
 
 build/weft: | build/release/weft ; @ln -sfn release/weft $@
@@ -111,7 +112,7 @@ build/.deps-%: scripts/deps.sh $(wildcard /var/lib/dpkg/status)
 	@scripts/deps.sh $* && mkdir -p build && touch $@
 
 build/config.mk: scripts/deps.sh | build/.deps-build
-	@{ echo "DEPS_CFLAGS := $$(pkg-config --cflags lua5.4 libuv sqlite3 libpq)"; echo "DEPS_LIBS := $$(pkg-config --libs libuv)"; } >$@
+	@{ echo "DEPS_CFLAGS := $$(pkg-config --cflags lua5.4 libuv sqlite3 libpq libmariadb)"; echo "DEPS_LIBS := $$(pkg-config --libs libuv)"; } >$@
 
 ifneq ($(filter-out help clean env layers,$(or $(MAKECMDGOALS),all)),)
 include build/config.mk

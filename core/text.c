@@ -242,3 +242,31 @@ bool weft_utf8_valid(const char *p, size_t n) {
   }
   return true;
 }
+
+/* Does near read back as f, and not only because a tie is broken in its favour? */
+static bool reads_back(double near, float f) {
+  float below = nextafterf(f, -INFINITY), above = nextafterf(f, INFINITY);
+  if ((float)near != f) return false;
+  if (isinf(below) || isinf(above)) return true;
+  return near > ((double)f + below) / 2 && near < ((double)f + above) / 2;
+}
+
+double weft_float_of_single(float f) {
+  static const double tens[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7};
+  double size = fabs((double)f);
+  if (!isfinite(f) || size == 0) return (double)f;
+  if (size >= 1e-3 && size < 16777216) { /* fewer digits are tried first */
+    for (int places = 0; places < 8; places++) {
+      double near = nearbyint(size * tens[places]) / tens[places];
+      if (reads_back(near, (float)size)) return f < 0 ? -near : near;
+    }
+  }
+  char text[32];
+  double near = f;
+  for (int digits = 1; digits <= 9; digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, (double)f);
+    near = strtod(text, NULL);
+    if (reads_back(near, f)) break;
+  }
+  return near;
+}

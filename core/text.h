@@ -14,6 +14,9 @@
    "inf" "-inf" "nan" otherwise. Returns the length; there is no zero byte. */
 size_t weft_float_text(char out[40], double f);
 
+/* The value of the shortest decimal that is this float of four bytes: 3.14, not 3.1400001049041748. */
+double weft_float_of_single(float f);
+
 /* Whole text is one number; -1 otherwise, or when it does not fit. Floats are the nearest. */
 int weft_int_parse(struct weft_slice text, int64_t *out);
 int weft_float_parse(struct weft_slice text, double *out);

@@ -112,42 +112,13 @@ static bool float8_binary(struct weft_arena *a, const char *p, uint32_t n, struc
   return true;
 }
 
-/* Does near read back as f, and not only because a tie is broken in its favour? The server's own
-   text never relies on that. */
-static bool reads_back(double near, float f) {
-  float below = nextafterf(f, -INFINITY), above = nextafterf(f, INFINITY);
-  if ((float)near != f) return false;
-  if (isinf(below) || isinf(above)) return true;
-  return near > ((double)f + below) / 2 && near < ((double)f + above) / 2;
-}
-
-double weft_pg_float4(float f) {
-  static const double tens[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7};
-  double size = fabs((double)f);
-  if (!isfinite(f) || size == 0) return (double)f;
-  if (size >= 1e-3 && size < 16777216) { /* fewer digits are tried first */
-    for (int places = 0; places < 8; places++) {
-      double near = nearbyint(size * tens[places]) / tens[places];
-      if (reads_back(near, (float)size)) return f < 0 ? -near : near;
-    }
-  }
-  char text[32];
-  double near = f;
-  for (int digits = 1; digits <= 9; digits++) {
-    snprintf(text, sizeof text, "%.*g", digits, (double)f);
-    near = strtod(text, NULL);
-    if (reads_back(near, f)) break;
-  }
-  return near;
-}
-
 static bool float4_binary(struct weft_arena *a, const char *p, uint32_t n, struct weft_value *out) {
   (void)a;
   if (n != 4) return false;
   uint32_t bits = be32(p);
   float f;
   memcpy(&f, &bits, sizeof f);
-  *out = weft_float(weft_pg_float4(f));
+  *out = weft_float(weft_float_of_single(f));
   return true;
 }
 

@@ -88,8 +88,6 @@ weft_pg_decode weft_pg_numeric_binary, weft_pg_interval_binary;
 weft_pg_decode weft_pg_bool_text, weft_pg_int_text, weft_pg_float_text, weft_pg_bytea_text,
     weft_pg_numeric_text, weft_pg_date_text, weft_pg_time_text, weft_pg_timestamp_text,
     weft_pg_timestamptz_text;
-/* The value of the shortest decimal that is this float4: 3.14, not 3.1400001049041748. */
-double weft_pg_float4(float f);
 /* A time beyond what microseconds since 1970 can count stays text. */
 bool weft_pg_moment(struct weft_arena *a, enum weft_type type, int64_t since_2000,
                     struct weft_value *out);
