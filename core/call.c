@@ -2,7 +2,7 @@
 /* The life of a call. Invariants: between weft_call_begin and weft_call_end it is running, holds a
    reference on its database (and transaction), and call->place says who can reach it; finished is
    called once, as the last thing, when the call is linked nowhere any more. */
-#include "db_private.h"
+#include "bundle.h"
 
 void weft_call_init(struct weft_call *call, void (*finished)(struct weft_call *), void *ud) {
   memset(call, 0, offsetof(struct weft_call, memory));
@@ -17,7 +17,9 @@ void weft_call_init(struct weft_call *call, void (*finished)(struct weft_call *)
 
 void weft_call_reset(struct weft_call *call) {
   weft_rows_unref(call->rows);
+  for (uint32_t i = 0; i < call->nall; i++) weft_rows_unref(call->all[i]);
   call->rows = NULL;
+  call->nall = 0;
   call->level = 0;
   weft_arena_release(&call->arena);
   weft_arena_init(&call->arena, call->memory, sizeof call->memory);
@@ -37,6 +39,7 @@ void weft_call_begin(struct weft_call *call, struct weft_db *db, struct weft_tx 
   call->batch = call->retried = call->ddl = false;
   call->step = NULL;
   call->ride = NULL;
+  call->again = NULL;
   call->version = 0;
   call->answered = weft_call_answered;
   call->op.plan = NULL;
@@ -105,6 +108,7 @@ void weft_call_end(struct weft_call *call, struct weft_rows *rows, const struct 
   weft_list_remove(&call->timed);
   if (call->op.plan) weft_plan_unref(call->op.plan);
   if (call->query) weft_query_unref(call->query);
+  weft_again_end(call);
   call->op.plan = NULL;
   call->query = NULL;
   call->db = NULL;
@@ -147,7 +151,7 @@ void weft_call_answered(struct weft_call *call, struct weft_rows *rows,
     if (call->tx) weft_tx_note_ddl(call->tx);
     weft_db_forget_tables(call->db);
   }
-  if (err && weft_schema_suspect(call, err)) return;
+  if (err ? weft_schema_suspect(call, err) : weft_again(call, rows)) return;
   weft_call_end(call, rows, err);
 }
 
@@ -165,6 +169,7 @@ void weft_call_abort(struct weft_call *call, enum weft_kind why) {
   if (!call->running) return;
   switch (call->place) {
     case WEFT_AT_POOL: weft_pool_abort(&call->op, why); return;
+    case WEFT_AT_BUNDLE: weft_bundle_abort(call->ride, why); return;
     case WEFT_AT_REST: return; /* in the middle of being started or answered */
     default: break;
   }
@@ -189,6 +194,7 @@ static const struct weft_op *held_op(const struct weft_call *call) {
 
 bool weft_call_waits_for(const struct weft_call *call, const struct weft_tx *tx) {
   if (!call->running || call->tx == tx) return false;
+  if (call->place == WEFT_AT_BUNDLE) return weft_bundle_waits_for(call->ride, tx);
   if (call->tx && weft_tx_waiting(call->tx))
     return weft_tx_blocks(tx, call->db, !weft_tx_reads(call->tx), false);
   const struct weft_op *op = held_op(call);

@@ -106,6 +106,8 @@ struct weft_call {
   struct weft_relation *relation;
   struct weft_query *query;       /* reference while running */
   struct weft_rows *rows;         /* the answer, owned by the caller after finished */
+  struct weft_rows **all;         /* or the answers, NULL where there is none (weft_db_read_all) */
+  uint32_t nall;
   struct weft_error error;        /* kind WEFT_OK when it went well */
   bool running, done;
   uint32_t level;                 /* savepoints that the caller is inside of, from 1; 0: it does not say.
@@ -126,6 +128,7 @@ struct weft_call {
   int64_t started;
   uint64_t version;               /* id of the table that the plan was made for */
   void *ride;
+  struct weft_again *again;       /* reads what a write did not hand back, see db_again.c */
   struct weft_list timed;
   void (*answered)(struct weft_call *call, struct weft_rows *rows, const struct weft_error *err);
   struct weft_arena arena;        /* parameters; of use before the start, too */
@@ -152,6 +155,10 @@ void weft_db_discover(struct weft_relation *r, struct weft_tx *tx, struct weft_c
 /* Raw text; marks as in weft_dialect_raw. Control statements are refused unless tx is a session. */
 void weft_db_raw(struct weft_db *db, struct weft_tx *tx, struct weft_slice text,
                  const struct weft_value *params, uint32_t n, struct weft_call *call);
+/* Reads without parameters or marks that see one snapshot, in as few round trips as the driver can. All is
+   lost when one of them fails. */
+void weft_db_read_all(struct weft_db *db, const char *const *texts, uint32_t n,
+                      struct weft_call *call);
 /* Many statements, no parameters, a connection of its own that is reset afterwards. */
 void weft_db_script(struct weft_db *db, struct weft_slice text, struct weft_call *call);
 /* The plan of a query without running it (table must be known: discover first). Borrowed until the next

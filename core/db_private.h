@@ -17,6 +17,7 @@ enum weft_place {
   WEFT_AT_FLIGHT,    /* rides on a merged statement: flight->callers */
   WEFT_AT_QUEUE,     /* in tx->queue */
   WEFT_AT_HEAD,      /* tx->current; its statement was not sent yet */
+  WEFT_AT_BUNDLE,    /* several reads: ride is the bundle */
   WEFT_AT_POOL       /* op was submitted, to the pool or to a lease */
 };
 
@@ -138,6 +139,13 @@ void weft_db_rest(struct weft_db *db);
 int weft_relation_current(struct weft_relation *r, struct weft_query *q, struct weft_query **out,
                           struct weft_error *err);
 int weft_query_step(struct weft_call *call, struct weft_error *err);
+
+/* ---- db_again.c ---- */
+/* rows is the answer to a write whose row is wanted, and the database did not hand it back: reads it, as the
+   rest of the call. True: it is taken care of, rows too. */
+bool weft_again(struct weft_call *call, struct weft_rows *rows);
+/* The call ends. */
+void weft_again_end(struct weft_call *call);
 
 /* ---- tx.c ---- */
 void weft_tx_take(struct weft_tx *tx, struct weft_call *call);

@@ -237,6 +237,8 @@ static void rows(struct weft_renderer *r, const struct weft_query *verb) {
         "begin isolation level read uncommitted" mode                                       \
   }
 
+static const char *const controls[] = {"load", NULL};
+
 const struct weft_dialect weft_dialect_postgres = {
     .name = "postgres",
     .quote = '"',
@@ -245,7 +247,9 @@ const struct weft_dialect weft_dialect_postgres = {
     .dollar_quotes = true,
     .escape_strings = true,
     .nested_comments = true,
-    .returning = true,
+    .controls = controls,
+    .returning = {" returning ", ""},
+    .update_returning = true,
     .nulls_order = true,
     .row_values = true,
     .array_query = true,
@@ -253,6 +257,7 @@ const struct weft_dialect weft_dialect_postgres = {
     .nulls_large = true,
     .max_params = 65535,
     .max_columns = 1600,
+    .no_columns = " default values",
     .truth = {"false", "true"},
     .count = {.type = WEFT_INT, .size = 8, .oid = 20, UNSIZED},
     .text = {.type = WEFT_TEXT, .oid = TEXT, UNSIZED},
@@ -274,6 +279,11 @@ const struct weft_dialect weft_dialect_postgres = {
               "then pg_catalog.pg_table_is_visible(c.oid) and n.nspname <> 'pg_catalog' "
               "else n.nspname = $1::text end",
     .keys = weft_postgres_keys,
+    .views = "select case when pg_catalog.pg_table_is_visible(c.oid) then '' else n.nspname::text end,"
+             " c.relname::text from pg_catalog.pg_class c"
+             " join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('v', 'm')"
+             " and n.nspname not in ('pg_catalog', 'information_schema')",
+    .schema = weft_postgres_schema,
     .column_type = weft_postgres_column_type,
     .collation = weft_postgres_collation,
     .semantics = &weft_semantics_postgres,

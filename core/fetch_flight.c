@@ -8,32 +8,15 @@
    the primary key makes complete. Everything else is fetched by keys (fetch.c), as is a tree whose flight
    failed for what may have changed meanwhile.
 
-   Invariants: the operations end in their order, COMMIT last, unless the driver had to ask one again;
-   that one has not read the snapshot, and the tree is fetched by keys. The lease is given back, and the
-   parts are told, when the last operation has ended. */
-#include "db_private.h"
+   When the driver had to ask one again, that one has not read the snapshot, and the tree is fetched by keys. */
+#include "bundle.h"
 #include "fetch_private.h"
 
 static const int64_t SHORT_NS = 2000000; /* a root that takes less may be repeated */
 
-struct flight_op {
-  struct weft_op op;
-  struct fetch_flight *flight;
-  struct fetch_part *part; /* NULL: BEGIN, COMMIT */
-  int64_t started;
-  bool ended;
-};
-
 struct fetch_flight {
+  struct weft_bundle bundle; /* of whose operations mine is the part */
   struct weft_fetch *fetch;
-  struct weft_db *db;
-  struct weft_lease lease;
-  struct flight_op *ops;
-  uint32_t nops, nended;
-  bool leased, granted; /* asked for a connection; has had it */
-  bool torn;
-  struct weft_error error; /* of the first operation that failed */
-  struct fetch_part *failed;
 };
 
 /* ---- may it fly? ---- */
@@ -188,32 +171,15 @@ static struct weft_query *level_below(struct weft_query *above, const struct wef
   return NULL;
 }
 
-static void ended(struct weft_op *op, struct weft_rows *rows, const struct weft_error *err);
-
 /* Plans q as the next operation; false: it cannot be. */
 static bool add(struct fetch_flight *fl, struct fetch_part *part, struct weft_query *q) {
-  struct flight_op *o = &fl->ops[fl->nops];
   struct weft_arena *a = &fl->fetch->arena;
   struct weft_plan *plan;
   struct weft_error err;
-  if (weft_plans_get(&fl->db->plans, q, &plan, &err)) return false;
+  if (weft_plans_get(&fl->bundle.db->plans, q, &plan, &err)) return false;
   struct weft_value *params = weft_arena_alloc(a, (plan->nslots + 1) * sizeof *params);
   if (weft_plan_bind(plan, q, a, params, &err)) return false;
-  *o = (struct flight_op){.flight = fl, .part = part};
-  o->op = (struct weft_op){.plan = weft_plan_ref(plan), .params = params, .nparams = plan->nslots,
-                           .repeat = 1, .done = ended};
-  fl->nops++;
-  return true;
-}
-
-static bool add_frame(struct fetch_flight *fl, const char *text) {
-  struct flight_op *o = &fl->ops[fl->nops];
-  struct weft_plan *plan;
-  struct weft_error err;
-  if (weft_plans_raw(&fl->db->plans, weft_slice_of(text), 0, true, &plan, &err)) return false;
-  *o = (struct flight_op){.flight = fl};
-  o->op = (struct weft_op){.plan = weft_plan_ref(plan), .repeat = 1, .done = ended};
-  fl->nops++;
+  weft_bundle_add(&fl->bundle, weft_plan_ref(plan), params, part);
   return true;
 }
 
@@ -223,7 +189,7 @@ static bool add_below(struct fetch_flight *fl, struct fetch_part *p, struct weft
   p->flown = weft_arena_alloc(&fl->fetch->arena, (n + 1) * sizeof *p->flown);
   for (uint32_t i = 0; i < n; i++) {
     p->flown[i] = NULL;
-    if (!flies(levels[i], fl->db)) continue;
+    if (!flies(levels[i], fl->bundle.db)) continue;
     struct fetch_part *below = p->flown[i] = fetch_part_new(fl->fetch, p, i);
     struct weft_query *own = level_below(q, levels[i]);
     if (!own) return false;
@@ -241,111 +207,42 @@ static uint32_t count(struct weft_level *const *levels, uint32_t n) {
   return total;
 }
 
-static bool add_all(struct fetch_flight *fl, struct fetch_part *root) {
-  struct weft_fetch *f = fl->fetch;
-  fl->ops = weft_arena_alloc(&f->arena, (count(f->levels, f->nlevels) + 3) * sizeof *fl->ops);
-  return add_frame(fl, fl->db->dialect->begin[1][WEFT_REPEATABLE_READ]) && add(fl, root, f->query) &&
-         add_below(fl, root, f->query, f->levels, f->nlevels) && add_frame(fl, "commit");
-}
-
 /* ---- the flight ---- */
 
-static void forget(struct fetch_flight *fl) {
-  for (uint32_t i = 0; i < fl->nops; i++)
-    if (fl->ops[i].op.plan) weft_plan_unref(fl->ops[i].op.plan);
-  fl->nops = 0;
+static void answered(struct weft_bundle *b, void *part, struct weft_rows *rows) {
+  (void)b;
+  fetch_part_rows(part, rows);
 }
 
-/* Nothing is in the air any more. What failed may have been told of an older schema: by keys it is asked
-   again, each level by itself. */
-static void landed(struct fetch_flight *fl) {
-  struct weft_fetch *f = fl->fetch;
-  struct weft_db *db = fl->db;
-  bool again = fl->torn || fl->error.kind == WEFT_SYNTAX || strcmp(fl->error.code, "0A000") == 0;
-  if (fl->leased) weft_lease_release(&fl->lease);
-  forget(fl);
+/* What failed may have been told of an older schema: by keys it is asked again, each level by itself. */
+static void landed(struct weft_bundle *b) {
+  struct weft_fetch *f = WEFT_CONTAINER(b, struct fetch_flight, bundle)->fetch;
+  bool again = b->torn || b->error.kind == WEFT_SYNTAX || strcmp(b->error.code, "0A000") == 0;
   f->flight = NULL;
-  fetch_landed(f, again, fl->error.kind ? &fl->error : NULL, fl->failed);
-  weft_db_rest(db);
-  weft_db_unref(db);
-}
-
-static void ended(struct weft_op *op, struct weft_rows *rows, const struct weft_error *err) {
-  struct flight_op *o = WEFT_CONTAINER(op, struct flight_op, op);
-  struct fetch_flight *fl = o->flight;
-  if (o->part) weft_context_report(fl->db, op, o->started, rows, err);
-  weft_plan_unref(op->plan);
-  op->plan = NULL;
-  o->ended = true;
-  fl->nended++;
-  if (err && !fl->error.kind) {
-    fl->error = *err;
-    fl->failed = o->part;
-  }
-  if (o == &fl->ops[fl->nops - 1] && fl->nended < fl->nops) fl->torn = true;
-  if (o->part && !err) fetch_part_rows(o->part, rows);
-  else weft_rows_unref(rows);
-  if (fl->nended == fl->nops) landed(fl);
-}
-
-/* Once a connection is there. Operations may end while others are still being handed over. */
-static void granted(struct weft_lease *lease, const struct weft_error *err) {
-  struct fetch_flight *fl = WEFT_CONTAINER(lease, struct fetch_flight, lease);
-  struct weft_fetch *f = fl->fetch;
-  uint32_t n = fl->nops;
-  if (err) {
-    fl->leased = false;
-    fl->error = *err;
-    landed(fl);
-    return;
-  }
-  fl->granted = true;
-  f->nrunning++;
-  for (uint32_t i = 0; i < n; i++) {
-    struct weft_op *op = &fl->ops[i].op;
-    op->flags = WEFT_OP_IN_TX | WEFT_OP_READ_ONLY | (i + 1 < n ? WEFT_OP_CHAINED : 0);
-    op->deadline = f->deadline;
-    weft_list_init(&op->link);
-    fl->ops[i].started = weft_context_stamp(fl->db->context);
-    weft_lease_submit(lease, op, i + 1 == n);
-  }
-  fetch_leave(f);
+  fetch_landed(f, again, b->error.kind ? &b->error : NULL, b->failed);
 }
 
 bool fetch_fly(struct weft_fetch *f, struct fetch_part *root) {
-  struct weft_db *db = weft_relation_db(f->relation);
   struct fetch_flight *fl = weft_arena_alloc(&f->arena, sizeof *fl);
-  *fl = (struct fetch_flight){.fetch = f, .db = db};
-  if (!add_all(fl, root)) {
-    forget(fl);
+  fl->fetch = f;
+  weft_bundle_init(&fl->bundle, weft_relation_db(f->relation), &f->arena, count(f->levels, f->nlevels) + 1);
+  if (!add(fl, root, f->query) || !add_below(fl, root, f->query, f->levels, f->nlevels)) {
+    weft_bundle_forget(&fl->bundle);
     root->flown = NULL;
     return false;
   }
+  fl->bundle.answered = answered;
+  fl->bundle.landed = landed;
   f->flight = fl;
   f->nrunning++;
-  weft_db_ref(db);
-  db->busy++;
-  fl->leased = true;
-  fl->lease = (struct weft_lease){.kind = WEFT_LEASE_READ, .deadline = f->deadline, .granted = granted};
-  weft_list_init(&fl->lease.link);
-  weft_pool_lease(db->pool, &fl->lease);
+  weft_bundle_start(&fl->bundle, f->deadline);
   return true;
 }
 
 void fetch_flight_abort(struct fetch_flight *fl, enum weft_kind why) {
-  struct weft_fetch *f = fl->fetch;
-  if (!fl->granted) {
-    weft_fail(&fl->error, why, "%s while it waited for a connection",
-              why == WEFT_TIMEOUT ? "timed out" : "cancelled");
-    landed(fl);
-    return;
-  }
-  f->nrunning++;
-  for (uint32_t i = 0; i < fl->nops && f->flight == fl; i++)
-    if (!fl->ops[i].ended) weft_pool_abort(&fl->ops[i].op, why);
-  fetch_leave(f);
+  weft_bundle_abort(&fl->bundle, why);
 }
 
 bool fetch_flight_waits_for(const struct fetch_flight *fl, const struct weft_tx *tx) {
-  return !fl->granted && weft_tx_blocks(tx, fl->db, false, false);
+  return weft_bundle_waits_for(&fl->bundle, tx);
 }

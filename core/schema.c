@@ -185,8 +185,13 @@ static int learn(const struct weft_call *call, const struct weft_rows *rows,
 /* ---- asking ---- */
 
 static struct weft_plan *catalog_plan(struct weft_plan **plan, const struct weft_dialect *d,
-                                      const char *sql, uint32_t nparams) {
-  if (!*plan) *plan = weft_plan_raw(d, weft_slice_of(sql), nparams, WEFT_PLAN_READ);
+                                      const char *sql) {
+  struct weft_buf text;
+  uint32_t nparams = 0;
+  weft_buf_init(&text);
+  if (!*plan && weft_dialect_raw(d, weft_slice_of(sql), &text, &nparams, NULL) == 0)
+    *plan = weft_plan_raw(d, weft_buf_slice(&text), nparams, WEFT_PLAN_READ);
+  weft_buf_release(&text);
   return weft_plan_ref(*plan);
 }
 
@@ -195,9 +200,9 @@ static void ask(struct weft_call *call, struct weft_plan *plan,
                                  const struct weft_error *)) {
   const struct weft_relation_options *o = &call->relation->o;
   struct weft_slice table = asked_for(call);
-  struct weft_value *params = weft_arena_alloc(&call->arena, 2 * sizeof *params);
-  params[0] = weft_text(o->schema.p ? o->schema.p : "", o->schema.n);
-  params[1] = weft_text(table.p, table.n);
+  struct weft_value *params = weft_arena_alloc(&call->arena, (plan->nslots + 1) * sizeof *params);
+  for (uint32_t i = 0; i < plan->nslots; i++)
+    params[i] = i % 2 ? weft_text(table.p, table.n) : weft_text(o->schema.p ? o->schema.p : "", o->schema.n);
   call->op.plan = plan;
   call->op.params = params;
   call->op.nparams = plan->nslots;
@@ -257,7 +262,7 @@ static void catalog_answered(struct weft_call *call, struct weft_rows *rows,
 
 static void ask_catalog(struct weft_call *call) {
   struct weft_db *db = call->db;
-  ask(call, catalog_plan(&db->catalog, db->dialect, db->dialect->catalog, 2), catalog_answered);
+  ask(call, catalog_plan(&db->catalog, db->dialect, db->dialect->catalog), catalog_answered);
 }
 
 static void catalog_answered(struct weft_call *call, struct weft_rows *rows,
@@ -278,7 +283,7 @@ static void catalog_answered(struct weft_call *call, struct weft_rows *rows,
   } else if (rows->nrows == 0) {
     call->slot = 0;
     weft_rows_unref(rows);
-    ask(call, catalog_plan(&db->tables, db->dialect, db->dialect->tables, 1), tables_answered);
+    ask(call, catalog_plan(&db->tables, db->dialect, db->dialect->tables), tables_answered);
   } else {
     int status = learn(call, rows, &err);
     weft_rows_unref(rows);
@@ -370,7 +375,7 @@ static size_t skip_blank(struct weft_slice t, size_t i) {
   while (i < t.n) {
     if (t.p[i] == ' ' || (t.p[i] >= '\t' && t.p[i] <= '\r') || t.p[i] == ';' || t.p[i] == '(') {
       i++;
-    } else if (t.p[i] == '-' && i + 1 < t.n && t.p[i + 1] == '-') {
+    } else if (t.p[i] == '#' || (t.p[i] == '-' && i + 1 < t.n && t.p[i + 1] == '-')) {
       while (i < t.n && t.p[i] != '\n') i++;
     } else if (t.p[i] == '/' && i + 1 < t.n && t.p[i + 1] == '*') {
       for (i += 2; i + 1 < t.n && !(t.p[i] == '*' && t.p[i + 1] == '/');) i++;

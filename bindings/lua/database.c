@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum raw_mode { RAW_QUERY, RAW_ROWS, RAW_EXECUTE };
+enum raw_mode { RAW_QUERY, RAW_ROWS, RAW_EXECUTE, RAW_OBJECTS };
 
 struct weft_db *weft_lua_to_db(lua_State *L, struct weft_lua *w, int idx) {
   struct lua_db *d = lua_touserdata(L, idx);
@@ -79,6 +79,8 @@ static int raw_k(lua_State *L, int status, lua_KContext ctx) {
     lua_newtable(L);
   } else if (c->mode == RAW_ROWS) {
     push_arrays(L, w, rows);
+  } else if (c->mode == RAW_OBJECTS) {
+    weft_lua_push_objects(L, w, rows);
   } else if (doubled_name(rows, &err)) {
     weft_lua_push_error(L, w, &err, &c->context);
     weft_lua_call_done(c);
@@ -124,6 +126,7 @@ static int raw(lua_State *L, const char *op, int mode) {
 static int l_query(lua_State *L) { return raw(L, "query", RAW_QUERY); }
 static int l_rows(lua_State *L) { return raw(L, "rows", RAW_ROWS); }
 static int l_execute(lua_State *L) { return raw(L, "execute", RAW_EXECUTE); }
+static int l_objects(lua_State *L) { return raw(L, "schema", RAW_OBJECTS); } /* core.objects(db, sql, ...) */
 
 static int nothing_k(lua_State *L, int status, lua_KContext ctx) {
   (void)L, (void)status;
@@ -232,14 +235,6 @@ static int l_epoch(lua_State *L) { /* core.epoch(db): grows when its schema may 
   return 1;
 }
 
-static int l_catalog(lua_State *L) { /* core.catalog(db, what): SQL text, nil where the dialect has none */
-  static const char *const names[] = {"keys", NULL};
-  const struct weft_dialect *d = weft_db_dialect(weft_lua_to_db(L, weft_lua_self(L), 1));
-  const char *const texts[] = {d->keys};
-  lua_pushstring(L, texts[luaL_checkoption(L, 2, NULL, names)]); /* NULL is nil */
-  return 1;
-}
-
 static int db_tostring(lua_State *L) {
   struct lua_db *d = lua_touserdata(L, 1);
   if (!d || !weft_lua_is(L, weft_lua_self(L), 1, SLOT_MT_DB))
@@ -316,7 +311,7 @@ void weft_lua_open_database(lua_State *L, struct weft_lua *w) {
                                   {NULL, NULL}};
   static const luaL_Reg functions[] = {
       {"open", l_open}, {"dialect", l_dialect}, {"closed", l_closed}, {"forget_tables", l_forget},
-      {"epoch", l_epoch}, {"catalog", l_catalog}, {NULL, NULL}};
+      {"epoch", l_epoch}, {"objects", l_objects}, {NULL, NULL}};
   weft_lua_metatable(L, w, SLOT_MT_DB, "weft.database", meta);
   lua_setfield(L, -2, "database_methods"); /* lua/weft adds transaction and session */
   weft_lua_functions(L, w, functions);

@@ -236,6 +236,7 @@ int luaopen_weft_core(lua_State *L) {
   weft_lua_open_task(L, w);
   weft_lua_open_rows(L, w);
   weft_lua_open_database(L, w);
+  weft_lua_open_catalog(L, w);
   weft_lua_open_transaction(L, w);
   weft_lua_open_query(L, w);
   weft_lua_open_model(L, w);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* core.scripts(folder): which Lua scripts a folder holds. */
+/* core.scripts(folder), core.files(folder): what a folder holds. */
 #include "weft_lua.h"
 
 #include <dirent.h>
@@ -26,12 +26,15 @@ static size_t stem(const struct dirent *entry) { /* length without ".lua", 0: no
 
 static int is_script(const struct dirent *entry) { return stem(entry) > 0; }
 
+static int is_visible(const struct dirent *entry) { return entry->d_name[0] != '.'; }
+
 static int in_order(const struct dirent **a, const struct dirent **b) { /* whatever the locale */
   return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* The names of the *.lua files of a folder without that ending, sorted; nil when there is no folder. */
-static int l_scripts(lua_State *L) {
+/* The names in a folder, sorted; nil when there is no folder. `length`: how much of a name is told. */
+static int push_names(lua_State *L, int (*filter)(const struct dirent *),
+                      size_t (*length)(const struct dirent *)) {
   const char *folder = luaL_checkstring(L, 1);
   struct listing *list = lua_newuserdatauv(L, sizeof *list, 0);
   *list = (struct listing){NULL, 0};
@@ -39,18 +42,23 @@ static int l_scripts(lua_State *L) {
   lua_pushcfunction(L, listing_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  int n = scandir(folder, &list->names, is_script, in_order);
+  int n = scandir(folder, &list->names, filter, in_order);
   if (n < 0) return 0;
   list->n = n;
   lua_createtable(L, n, 0);
   for (int i = 0; i < n; i++) {
-    lua_pushlstring(L, list->names[i]->d_name, stem(list->names[i]));
+    lua_pushlstring(L, list->names[i]->d_name, length(list->names[i]));
     lua_rawseti(L, -2, i + 1);
   }
   return 1;
 }
 
+static size_t whole(const struct dirent *entry) { return strlen(entry->d_name); }
+
+static int l_scripts(lua_State *L) { return push_names(L, is_script, stem); } /* *.lua, without that ending */
+static int l_files(lua_State *L) { return push_names(L, is_visible, whole); } /* all that are not hidden */
+
 void weft_lua_open_scripts(lua_State *L, struct weft_lua *w) {
-  static const luaL_Reg functions[] = {{"scripts", l_scripts}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"scripts", l_scripts}, {"files", l_files}, {NULL, NULL}};
   weft_lua_functions(L, w, functions);
 }

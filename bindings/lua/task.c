@@ -408,6 +408,13 @@ static int l_spawn_apart(lua_State *L) {
   return 1;
 }
 
+/* core.spawn_background(fn): the same, and nobody waits for its end. */
+static int l_spawn_background(lua_State *L) {
+  l_spawn_apart(L);
+  ((struct task *)lua_touserdata(L, -1))->background = true;
+  return 1;
+}
+
 static void cancel_run(struct wait *wait, enum weft_kind why) {
   struct run *run = WEFT_CONTAINER(wait, struct run, wait);
   struct weft_lua *w = wait->task->w;
@@ -568,6 +575,17 @@ static int l_timeout(lua_State *L) { /* timeout(s, fn, ...) */
   return timeout_k(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, timeout_k), 0);
 }
 
+/* A task that is left, one of those that end by themselves before others; these are told to end. */
+static struct task *left(const struct weft_lua *w) {
+  for (struct weft_list *l = w->tasks.next; l != &w->tasks; l = l->next) {
+    struct task *t = WEFT_CONTAINER(l, struct task, link);
+    if (!t->background) return t;
+  }
+  struct task *t = WEFT_CONTAINER(w->tasks.next, struct task, link);
+  weft_lua_cancel(t, WEFT_CANCELLED);
+  return t;
+}
+
 /* core.finish(): runs what tasks are left; raises the first error that nobody took. The program calls it
    when its script has ended. */
 static int l_finish(lua_State *L) {
@@ -577,10 +595,12 @@ static int l_finish(lua_State *L) {
   lua_pushnil(L); /* 1: the error */
   while (!weft_list_empty(&w->tasks)) {
     weft_lua_slot(L, w, SLOT_TASKS);
-    lua_rawgetp(L, -1, WEFT_CONTAINER(w->tasks.next, struct task, link));
+    const struct task *t = left(w);
+    bool told_to_end = t->background;
+    lua_rawgetp(L, -1, t);
     lua_getfield(L, -1, "await");
     lua_insert(L, -2);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK && lua_isnil(L, 1)) lua_replace(L, 1);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK && lua_isnil(L, 1) && !told_to_end) lua_replace(L, 1);
     lua_settop(L, 1);
   }
   return lua_isnil(L, 1) ? 0 : lua_error(L);
@@ -598,7 +618,8 @@ void weft_lua_open_task(lua_State *L, struct weft_lua *w) {
   static const luaL_Reg functions[] = {{"spawn", l_spawn},   {"run", l_run},
                                        {"all", l_all},       {"sleep", l_sleep},
                                        {"timeout", l_timeout}, {"may_wait", l_may_wait}, {"finish", l_finish},
-                                       {"spawn_apart", l_spawn_apart}, {"waits_for_us", l_waits_for_us},
+                                       {"spawn_apart", l_spawn_apart}, {"spawn_background", l_spawn_background},
+                                       {"waits_for_us", l_waits_for_us},
                                        {NULL, NULL}};
   weft_lua_metatable(L, w, SLOT_MT_TASK, "weft.task", meta);
   lua_pop(L, 1);

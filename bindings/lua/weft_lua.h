@@ -212,6 +212,7 @@ struct task {
   int nargs, nresults;
   int64_t deadline;
   bool started, ended, failure, cancelled, taken;
+  bool background;           /* the program does not wait for its end, but ends it */
   uint32_t inlined;          /* calls that ended at once since it was resumed */
   struct lineage *lineage;   /* transactions inherited from the spawning weft.all */
   uint32_t nlineage;
@@ -276,6 +277,11 @@ int weft_lua_run_fetch(lua_State *L, struct weft_lua *w, struct lua_query *lq, s
                        const char *op, int mode);
 void weft_lua_close_fetches(struct weft_lua *w);
 void weft_lua_open_fetch(lua_State *L, struct weft_lua *w);
+
+/* ---- catalog.c ---- */
+/* Pushes the rows as a list of plain tables, without what is NULL or false: see dialect_schema.h. */
+void weft_lua_push_objects(lua_State *L, struct weft_lua *w, const struct weft_rows *rows);
+void weft_lua_open_catalog(lua_State *L, struct weft_lua *w);
 
 /* ---- rows.c ---- */
 struct model;
