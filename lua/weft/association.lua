@@ -7,8 +7,8 @@
 
 local core = require "weft.core"
 local errors = require "weft.errors"
-local foreign_keys = require "weft.foreign_keys"
-local wiring = require "weft.wiring"
+local foreign_keys = require "weft.association.foreign_keys"
+local wiring = require "weft.association.wiring"
 
 local M = {}
 

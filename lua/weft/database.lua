@@ -6,7 +6,7 @@ local errors = require "weft.errors"
 
 local M = {}
 
-local config = { databases = {}, models = "models", services = "services" }
+local config = { databases = {}, models = "models", services = "services", migrations = "migrations" }
 local handles = {} -- name -> open handle
 local generation = {} -- name -> how often it was configured, so that models notice
 
@@ -15,12 +15,18 @@ local own_options = { -- options of a database that are not the driver's
 }
 local pool_options = { "max", "wait", "idle", "lifetime" }
 
+---naming as a table; its style alone may be said.
 local function check_naming(name, naming)
+  if type(naming) == "string" then naming = { style = naming } end
   if type(naming) ~= "table" then errors.usage("database '%s': naming is a table, as { plural = fn }", name) end
-  errors.check_names(naming, { "plural" }, "option of naming")
+  errors.check_names(naming, { "plural", "style" }, "option of naming")
   if naming.plural ~= nil and type(naming.plural) ~= "function" then
     errors.usage("database '%s': naming.plural is a function, not a %s", name, type(naming.plural))
   end
+  if naming.style ~= nil and not require "weft.naming".styles[naming.style] then
+    errors.usage("database '%s': the style of naming is \"snake_case\", \"camelCase\" or \"as is\"", name)
+  end
+  return naming
 end
 
 local function check_database(name, entry)
@@ -52,7 +58,7 @@ local function check_database(name, entry)
   if copy.zone ~= nil and copy.zone ~= "utc" then
     errors.usage("database '%s': zone is \"utc\", for timestamps that are declared without a zone", name)
   end
-  if copy.naming ~= nil then check_naming(name, copy.naming) end
+  if copy.naming ~= nil then copy.naming = check_naming(name, copy.naming) end
   return copy
 end
 
@@ -61,13 +67,14 @@ end
 ---@param options weft.Options strict: associations and lazy columns are never loaded on touch
 function M.configure(options)
   if type(options) ~= "table" then errors.usage("configure takes a table, got %s", type(options)) end
-  errors.check_names(options, { "databases", "models", "services", "slow_query", "strict" }, "option of configure")
+  errors.check_names(options, { "databases", "migrate", "migrations", "models", "services", "slow_query", "strict" }, "option of configure")
   local checked = {}
   if options.databases ~= nil and type(options.databases) ~= "table" then
     errors.usage("databases is a table of name = url")
   end
   for name, entry in pairs(options.databases or {}) do checked[name] = check_database(name, entry) end
-  for _, folder in ipairs { "models", "services" } do
+  if options.migrate ~= nil and options.migrate ~= "auto" and options.migrate ~= false then errors.usage "migrate is \"auto\" or false" end
+  for _, folder in ipairs { "models", "services", "migrations" } do
     if options[folder] ~= nil and type(options[folder]) ~= "string" then errors.usage("%s is a folder's path", folder) end
   end
   if options.strict ~= nil and type(options.strict) ~= "boolean" then errors.usage("strict is true or false") end
@@ -80,6 +87,7 @@ function M.configure(options)
   end
   config.models = options.models or config.models
   config.services = options.services or config.services
+  config.migrations = options.migrations or config.migrations
   if options.strict ~= nil then config.strict = options.strict end
   if options.slow_query then require "weft.events".set_slow(options.slow_query) end
 end
@@ -131,6 +139,18 @@ local function open(name)
   return core.open(name, url, settings, pool)
 end
 
+---Runs before anybody else has a handle that was opened; what fails is tried again with the next one.
+local function opened(name, handle)
+  local ok, err = pcall(config.on_open, handle, name, config.migrations)
+  if ok then return end
+  handles[name] = nil
+  handle:close()
+  error(err, 0)
+end
+
+---@param fn (fun(db: weft.Database, name: string, migrations: string))|false is called with each handle that is opened
+function M.on_open(fn) config.on_open = fn end
+
 ---The handle of a configured database; the same one each time, a new one after it was closed. Connects at its first statement.
 ---@param name string
 ---@return weft.Database
@@ -141,6 +161,7 @@ function M.database(name)
   if handle then generation[name] = (generation[name] or 0) + 1 end -- models follow to the new handle
   handle = open(name)
   handles[name] = handle
+  if config.on_open then opened(name, handle) end
   return handle
 end
 
@@ -161,5 +182,7 @@ local function lazily(name)
 end
 methods.transaction = lazily "transaction"
 methods.session = lazily "session"
+methods.schema = function(db) return require "weft.schema".of(db) end
+methods.on_schema_change = function(...) return require "weft.schema.watch".on_schema_change(...) end
 
 return M

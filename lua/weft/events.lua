@@ -6,7 +6,7 @@ local errors = require "weft.errors"
 
 local events = {}
 
-local names = { "query", "slow_query", "connect", "disconnect", "retry", "error" }
+local names = { "query", "slow_query", "connect", "disconnect", "retry", "schema_change", "migrate", "error" }
 local handlers = {} -- event -> list of { fn = }
 for _, name in ipairs(names) do handlers[name] = {} end
 
@@ -36,7 +36,7 @@ local function dispatch(event, info)
 end
 
 ---Calls `fn(info)` at each event.
----@param event "query"|"slow_query"|"connect"|"disconnect"|"retry"|"error"
+---@param event "query"|"slow_query"|"connect"|"disconnect"|"retry"|"schema_change"|"migrate"|"error"
 ---@param fn fun(info: table) info of a statement: database, sql, seconds, rows, parameters (their number), affected, error
 ---@return fun() off takes the handler off again
 function events.on(event, fn)
@@ -107,6 +107,7 @@ function events.log(options)
   listen("query", "debug")
   listen("connect", "info")
   listen("disconnect", "info")
+  listen("migrate", "info")
   listen("retry", "warn")
   listen("slow_query", "warn")
   listen("error", "error")

@@ -43,7 +43,7 @@ local weft = {
 
 -- name -> the file that has it; the file returns a table of public names.
 local files = {
-  configure = "weft.database",
+  configure = "weft.configure",
   database = "weft.database",
   models = "weft.registry",
   model = "weft.model",
@@ -52,8 +52,8 @@ local files = {
   belongs_to = "weft.association",
   many_to_many = "weft.association",
   reset_associations = "weft.association",
-  include = "weft.include",
-  cross_join = "weft.cross_join",
+  include = "weft.association.include",
+  cross_join = "weft.association.cross_join",
   services = "weft.services",
   reload_services = "weft.services",
   try = "weft.errors",
@@ -74,11 +74,12 @@ for _, name in ipairs { "save", "update", "delete", "reload", "changed" } do
   row_methods[name] = function(...) return require "weft.row"[name](...) end
 end
 core.hook("row_methods", row_methods)
-core.hook("association", function(...) return require "weft.touch".load(...) end)
-core.hook("prepare", function(query) return require "weft.include".prepare(query) end)
+core.hook("association", function(...) return require "weft.association.touch".load(...) end)
+core.hook("prepare", function(query) return require "weft.association.include".prepare(query) end)
 core.hook("wired", function(info, name) return require "weft.association".wired(info, name) end)
 core.hook("unknown", function(info, name) return require "weft.association".check(info, name) end)
-function core.query_methods:include(...) return require "weft.include".add(self, ...) end
+function core.database_methods:repository(...) return require "weft.repository".repository(self, ...) end
+function core.query_methods:include(...) return require "weft.association.include".add(self, ...) end
 
 return setmetatable(weft, {
   __index = function(self, name)

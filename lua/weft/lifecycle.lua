@@ -3,12 +3,12 @@
 -- Loaded by the first model that asks for one of them; the others never come here.
 --
 -- One lifecycle belongs to one model on one database: info.lifecycle. Here it writes single rows;
--- lua/weft/lifecycle_query.lua has what queries of such a model do.
+-- lua/weft/lifecycle/query.lua has what queries of such a model do.
 
 local core = require "weft.core"
 local errors = require "weft.errors"
 local rows = require "weft.row"
-local validate = require "weft.validate"
+local validate = require "weft.lifecycle.validate"
 
 local M = {}
 

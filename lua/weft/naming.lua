@@ -8,6 +8,39 @@ function M.snake_case(name)
   return (name:gsub("(%u+)(%u%l)", "%1_%2"):gsub("([%l%d])(%u)", "%1_%2"):lower())
 end
 
+---"support_rep" -> "supportRep".
+function M.camel_case(name)
+  return (name:gsub("([^_])_+([^_])", function(before, after) return before .. after:upper() end))
+end
+
+local function itself(name) return name end
+
+---What becomes of a name of the database's, and of one that is made of such names.
+M.styles = {
+  snake_case = { word = M.snake_case, name = itself },
+  camelCase = { word = M.snake_case, name = M.camel_case },
+  ["as is"] = { word = itself, name = itself, as_is = true },
+}
+
+---The style of `naming` in weft.configure.
+---@param options? { style?: "snake_case"|"camelCase"|"as is" }
+function M.style(options) return M.styles[options and options.style or "snake_case"] end
+
+---A function of names that remembers what it gave, for who asks of the same names over and over.
+---@param fn fun(name: string): string
+---@return fun(name: string): string
+function M.remembering(fn)
+  local known = {}
+  return function(name)
+    local given = known[name]
+    if not given then
+      given = fn(name)
+      known[name] = given
+    end
+    return given
+  end
+end
+
 local irregular = {
   analysis = "analyses", axis = "axes", calf = "calves", child = "children", crisis = "crises", criterion = "criteria",
   diagnosis = "diagnoses", echo = "echoes", foot = "feet", half = "halves", hero = "heroes", knife = "knives", leaf = "leaves", life = "lives",

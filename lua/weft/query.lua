@@ -167,12 +167,14 @@ function methods:find_many(keys)
   return found
 end
 
+local explain = { sqlite = "explain query plan ", postgres = "explain ", mysql = "explain format=json " }
+
 ---How the database would run the query: lines of text.
 ---@return string plan
 function methods:explain()
   local sql, params = methods.sql(self)
   local db = core.info(self).db
-  local rows = db:rows((core.dialect(db) == "sqlite" and "explain query plan " or "explain ") .. sql, table.unpack(params))
+  local rows = db:rows(explain[core.dialect(db)] .. sql, table.unpack(params))
   local lines = {}
   for i, row in ipairs(rows) do lines[i] = tostring(row[#row]) end
   return table.concat(lines, "\n")

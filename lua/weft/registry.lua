@@ -48,6 +48,17 @@ local function from_script(name, key, path)
   return bind(name, key, definition, { naming.plural(snake), snake, key })
 end
 
+---What all model scripts of a database say, read for this alone: no model is loaded by it.
+---@param name string the database's
+---@return table[] model infos
+function M.read_infos(name)
+  local list = {}
+  for i, key in ipairs(core.scripts(("%s/%s"):format(database.models_folder(), name)) or {}) do
+    list[i] = core.info(from_script(name, key, script_path(name, key)))
+  end
+  return list
+end
+
 local function touch(name, key)
   if type(key) ~= "string" or key == "" then errors.usage("a model is named by text, got %s", type(key)) end
   local models = store(name)
@@ -73,7 +84,11 @@ local function stands_for(made, table_name, schema)
 end
 
 ---The scripted model of a table: by the name of its class, else whichever script says so.
-local function scripted(name, table_name, schema)
+---@param name string the database's
+---@param table_name string
+---@param schema? string as the script says it
+---@return weft.Query?
+function M.scripted(name, table_name, schema)
   local models, list = store(name), scripts(name)
   local named = { [naming.class(table_name)] = true, [table_name] = true }
   for _, first in ipairs { true, false } do
@@ -108,7 +123,7 @@ function M.model_of_table(name, table_name, schema)
   entry.tables = entry.tables or {}
   local made = entry.tables[full]
   if not made and script_path(name, key) then made = touch(name, key) end
-  made = made or scripted(name, key, schema)
+  made = made or M.scripted(name, key, schema)
   if not made then
     local own = schema and schema .. "." .. key or key
     made = models.loaded[own] or bind(name, own, { table = key, schema = schema })

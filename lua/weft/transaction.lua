@@ -129,16 +129,26 @@ local function nested(self, fn)
   error(err, 0)
 end
 
+---Nested ones are savepoints here, too. SQLite's must not find out at its first write that another one writes.
+local function session_words(self)
+  if self.open == 0 then return core.dialect(self.db) == "sqlite" and "begin immediate" or "begin", "commit", "rollback" end
+  local name = "weft_session_" .. self.open
+  return "savepoint " .. name, "release savepoint " .. name, "rollback to savepoint " .. name
+end
+
 ---A transaction on a lent connection: plain statements, since the session may have begun its own.
 local function in_session(self, fn)
-  self.db:execute "begin"
+  self.open = self.open or 0
+  local begin, commit, undo = session_words(self)
+  self.db:execute(begin)
+  self.open = self.open + 1
   local results = table.pack(pcall(fn, self))
-  if results[1] then
-    self.db:execute "commit"
-    return table.unpack(results, 2, results.n)
-  end
-  pcall(self.db.execute, self.db, "rollback")
-  error(results[2], 0)
+  local ok, err = results[1], results[2]
+  if ok then ok, err = pcall(self.db.execute, self.db, commit) end
+  self.open = self.open - 1
+  if ok then return table.unpack(results, 2, results.n) end
+  pcall(self.db.execute, self.db, undo)
+  error(err, 0)
 end
 
 local again = { serialization = true, deadlock = true }

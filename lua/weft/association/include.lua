@@ -6,9 +6,9 @@
 local core = require "weft.core"
 local errors = require "weft.errors"
 local association = require "weft.association"
-local bind = require "weft.bind"
+local bind = require "weft.association.bind"
 local naming = require "weft.naming"
-local wiring = require "weft.wiring"
+local wiring = require "weft.association.wiring"
 
 local M = {}
 
@@ -228,14 +228,18 @@ end
 
 local function wrong_order() errors.usage("order is a column, { column, direction } or a list of those") end
 
-local function apply_order(query, order)
+---The query in an order that is said as associations say theirs.
+---@param query weft.Query
+---@param order weft.Order
+---@return weft.Query
+function M.ordered(query, order)
   if type(order) == "string" then return query:order(order) end
   if type(order) ~= "table" or order[1] == nil then wrong_order() end
   local second = order[2]
   if type(order[1]) == "string" and (second == nil or second == "asc" or second == "desc") then
     return query:order(order[1], second, order[3])
   end
-  for _, one in ipairs(order) do query = apply_order(query, one) end
+  for _, one in ipairs(order) do query = M.ordered(query, one) end
   return query
 end
 
@@ -262,7 +266,7 @@ local function level_query(entry, node)
   if node.where then query = query:where(node.where) end
   if node.scope then query = apply_scope(query, node.scope) end
   local order = node.order or definition.order
-  if order then query = apply_order(query, order) end
+  if order then query = M.ordered(query, order) end
   if node.select then query = query:select(node.select) end
   return core.with(query, merge(core.included(query), node.below))
 end

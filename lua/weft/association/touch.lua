@@ -57,7 +57,7 @@ local function load_association(row, info, name, strict, absent)
   for _, column in ipairs(entry.source) do local _ = row[column] end -- raises when it was not selected
   local rows = core.row_siblings(row, name, AROUND, missing[name])
   local levels = entry.levels
-  if not levels or not core.fresh(levels) then levels = require "weft.include".levels_for(info, entry) end
+  if not levels or not core.fresh(levels) then levels = require "weft.association.include".levels_for(info, entry) end
   core.load(rows, levels, info.label, strict)
   if not entry.many then note_missing(name, rows, entry.source) end
   return rawget(row, name)

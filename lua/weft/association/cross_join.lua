@@ -44,7 +44,7 @@ function M.cross_join(rows, specs)
   if type(rows) ~= "table" then errors.usage("cross_join takes a list of rows, got %s", type(rows)) end
   if type(specs) ~= "table" then errors.usage("cross_join takes a list of joins, got %s", type(specs)) end
   if specs.model then specs = { specs } end
-  local include = require "weft.include"
+  local include = require "weft.association.include"
   local joins, seen = {}, {}
   for i, spec in ipairs(specs) do
     check(spec)

@@ -6,7 +6,7 @@ local core = require "weft.core"
 local errors = require "weft.errors"
 local query = require "weft.query"
 local rows = require "weft.row"
-local validate = require "weft.validate"
+local validate = require "weft.lifecycle.validate"
 
 local M = {}
 

@@ -24,7 +24,7 @@ local M = {}
 ---@field through_target? string[] its columns that equal target_key
 ---@field constraint? string the foreign key's own name, where the database tells it
 
-local function is_free(t, name) return not t.spelled[name] and not t.taken[name] end
+local function is_free(t, name) return not t.spelled[name] and not t.taken[t.style.name(name)] end
 
 local function first_free(t, names)
   for _, name in ipairs(names) do
@@ -37,23 +37,24 @@ end
 
 ---The first name that no column and no other association of t has; with a number when there is none.
 local function claim(t, names)
-  local name = first_free(t, names)
+  local name = t.style.name(first_free(t, names))
   t.taken[name] = true
   return name
 end
 
 local endings = { "_id$", "_fk$", "_uuid$" }
+local endings_as_is = { "_?I[dD]$", "_id$", "_?F[kK]$", "_fk$", "_?U[uU][iI][dD]$", "_uuid$" }
 
 ---"artist_id" -> "artist"; nil when there is nothing to cut off.
-local function stem(column)
-  for _, ending in ipairs(endings) do
+local function stem(column, as_is)
+  for _, ending in ipairs(as_is and endings_as_is or endings) do
     local short, found = column:gsub(ending, "")
     if found > 0 and short ~= "" then return short end
   end
 end
 
 local function belongs_to_names(key)
-  local short = #key.words == 1 and stem(key.words[1])
+  local short = #key.words == 1 and stem(key.words[1], key.from.style.as_is)
   local name = short and not key.from.spelled[short] and short or key.to.singular
   return { name, ("%s_by_%s"):format(key.to.singular, table.concat(key.words, "_and_")) }
 end
@@ -128,10 +129,12 @@ end
 
 local function by_name(a, b) return a.name < b.name end
 
-local function name_tables(tables, plural)
+---Names that stay as they are have neither singular nor plural, unless somebody says how.
+local function name_tables(tables, plural, style)
   for _, t in ipairs(tables) do
-    t.singular = naming.singular(t.word)
-    t.plural = pluralize(t.singular, plural)
+    t.style = style
+    t.singular = style.as_is and t.word or naming.singular(t.word)
+    t.plural = style.as_is and not plural and t.word or pluralize(t.singular, plural)
     t.taken, t.found = {}, {}
   end
 end
@@ -149,9 +152,10 @@ end
 ---Associations by table, each list sorted by name.
 ---@param tables table[] in order, as weft.foreign_keys reads them
 ---@param plural? fun(word: string): string
+---@param style table of weft.naming
 ---@return table<string, weft.Discovered[]>
-function M.associations(tables, plural)
-  name_tables(tables, plural)
+function M.associations(tables, plural, style)
+  name_tables(tables, plural, style)
   each_key(tables, belongs_to)
   each_key(tables, has)
   join_tables(tables)
@@ -161,6 +165,18 @@ function M.associations(tables, plural)
     if #t.found > 0 then result[t.key] = t.found end
   end
   return result
+end
+
+---What a table that nobody points at points at itself, sorted by name: a view, whose keys are its tables'.
+---@param t table as weft.foreign_keys reads it
+---@return weft.Discovered[]
+function M.of_view(t, plural, style)
+  local tables = { t }
+  for _, key in ipairs(t.keys) do tables[#tables + 1] = key.to end
+  name_tables(tables, plural, style)
+  for _, key in ipairs(t.keys) do belongs_to(key) end
+  table.sort(t.found, by_name)
+  return t.found
 end
 
 return M

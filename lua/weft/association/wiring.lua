@@ -4,7 +4,7 @@
 
 local core = require "weft.core"
 local errors = require "weft.errors"
-local foreign_keys = require "weft.foreign_keys"
+local foreign_keys = require "weft.association.foreign_keys"
 local naming = require "weft.naming"
 
 local M = {}

@@ -19,7 +19,7 @@ M.MAX_KEYS = 100000
 function M.hooked(query, seen)
   local life = core.info(query).lifecycle
   if not life then return query end
-  local hooks = require "weft.lifecycle_query"
+  local hooks = require "weft.lifecycle.query"
   if life.hooks.before_query then seen[#seen + 1] = true end -- which may say something else the next time
   query = hooks.before(query)
   return query, hooks.after(query)
