@@ -37,13 +37,38 @@ local function check_shown(name, as)
     near and ("; did you mean '%s'?"):format(near) or " (string, number, epoch, us or json)")
 end
 
+local describing = { "type", "null", "default", "unique", "index", "references", "comment", "check" }
+
+---Options that describe a column for the making of its table. Only together with a type do they say enough.
+local function check_description(name, options)
+  for field, kind in pairs { type = "string", null = "boolean", unique = "boolean", comment = "string" } do
+    if options[field] ~= nil and type(options[field]) ~= kind then errors.usage("model: column %s: %s is a %s", name, field, kind) end
+  end
+  local references = options.references
+  if type(references) == "table" then
+    errors.check_names(references, { 1, "target", "on_delete", "on_update" }, ("references of column %s:"):format(name))
+    references = references[1]
+  end
+  if references ~= nil and type(references) ~= "string" then
+    errors.usage("model: column %s: references is a table's name, or { \"users\", on_delete = \"cascade\" }", name)
+  end
+  for _, field in ipairs(describing) do
+    if options[field] ~= nil and not options.type and not references then
+      errors.usage("model: column %s: %s says something of a new table, which the column's type must say, too", name, field)
+    end
+  end
+end
+
+local column_options = { "as", "lazy", table.unpack(describing) }
+
 local function check_columns(columns)
   if columns == nil then return end
   if type(columns) ~= "table" then errors.usage("model: columns is a table of name = { ... }") end
   for name, options in pairs(columns) do
     if type(name) ~= "string" then errors.usage("model: columns is a table of name = { ... }, got a list") end
     if type(options) == "table" then
-      errors.check_names(options, { "as", "lazy" }, "option of column " .. name .. ":")
+      errors.check_names(options, column_options, "option of column " .. name .. ":")
+      check_description(name, options)
     elseif type(options) ~= "string" then
       errors.usage("model: column %s is described by a table or a word, as \"json\"", name)
     end
@@ -139,7 +164,7 @@ local function query_methods(definition, life)
   if not life and (not definition.scopes or next(definition.scopes) == nil) then return query.methods end
   local methods = {}
   for name, fn in pairs(query.methods) do methods[name] = fn end
-  if life then require "weft.lifecycle_query".install(methods, life) end
+  if life then require "weft.lifecycle.query".install(methods, life) end
   for name, fn in pairs(definition.scopes or {}) do methods[name] = fn end
   return methods
 end
@@ -160,6 +185,7 @@ function M.bind(db, label, definition, alternatives, options)
     database = label:match "^[^.]*",
     db = db,
     defined = definition.associations or {},
+    described = definition.columns or {},
     scopes = definition.scopes or {},
     associations = associations,
     wired = {},
