@@ -7,6 +7,8 @@
 
 ---Seconds, fractions allowed.
 ---@alias weft.Seconds number
+
+---@alias weft.NamingStyle "snake_case"|"camelCase"|"as is"
 ---A plain Lua value that a column takes: weft.null is NULL.
 ---@alias weft.Value string|number|boolean|weft.Decimal|weft.Null|weft.Array|weft.Json|table
 ---What stands for a column: its name, "attrs.color" for a json path, weft.path or weft.raw.
@@ -15,7 +17,7 @@
 ---A table of column = value (a list is IN, weft.null IS NULL), {column, operator, value}, or a mark.
 ---@alias weft.Conditions table|weft.Condition|weft.Raw
 ---@alias weft.ErrorKind "usage"|"validation"|"many"|"not_found"|"stale"|"unique"|"foreign_key"|"not_null"|"check"|"type"|"syntax"|"serialization"|"deadlock"|"lock_timeout"|"timeout"|"cancelled"|"pool_timeout"|"connect"|"disconnect"|"auth"|"throttled"|"condition_failed"|"unsupported"|"closed"|"internal"
----@alias weft.Event "query"|"slow_query"|"connect"|"disconnect"|"retry"|"error"
+---@alias weft.Event "query"|"slow_query"|"connect"|"disconnect"|"retry"|"schema_change"|"migrate"|"error"
 ---@alias weft.LockMode "update"|"share"|"no key update"|"key share"|"update skip locked"|"update nowait"|"share skip locked"|"share nowait"
 
 ---The one NULL. Compared with ==; tostring gives "null".
@@ -352,6 +354,8 @@ function weft.log(options) end
 
 ---@class weft.Options
 ---@field databases? table<string, string|weft.DatabaseOptions> name = url, or a table
+---@field migrate? "auto"|false for development: pending migrations run when a database is opened; where there are none, tables follow the models
+---@field migrations? string the folder of migrations, migrations/<version>_<name>.lua or .sql ("migrations")
 ---@field models? string the folder of model scripts, models/<database>/<Model>.lua ("models")
 ---@field services? string the folder of service scripts, services/<name>.lua ("services")
 ---@field slow_query? weft.Seconds statements that take at least so long are slow (0.2)
@@ -364,7 +368,7 @@ function weft.log(options) end
 ---@field statement_timeout? weft.Seconds a statement that takes longer raises timeout
 ---@field decimals? "string"|"number" how NUMERIC is shown (weft.decimal)
 ---@field zone? "utc" timestamps declared without a zone are in UTC
----@field naming? { plural?: fun(word: string): string } how associations found from foreign keys are named: plural of a singular in snake_case
+---@field naming? weft.NamingStyle|{ style?: weft.NamingStyle, plural?: fun(word: string): string } how associations found from foreign keys are named: in snake_case unless a style is given; plural of a singular
 ---@field path? string SQLite: the file, instead of the url's
 ---@field mode? "ro"|"rw"|"rwc" SQLite: read only, existing files only, or create ("rwc")
 ---@field journal? "wal"|"delete"|"truncate"|"persist"|"memory"|"off" SQLite: as found; WAL for files that Weft creates
@@ -450,9 +454,353 @@ function Database:ping() end
 ---@return weft.Stats
 function Database:stats() end
 
+---The schema: tables, views and types as they are, read whole at the first question that is asked of it and again after
+---its tables were changed through Weft. The same object each time.
+---@return weft.Schema
+function Database:schema() end
+
+---Calls fn(changes) when the schema has changed, whoever changed it. It is looked every few seconds (5) while the program
+---waits for anything, by one cheap statement when nothing has changed. Reads the schema, so it may wait. Returns a
+---function that stops it.
+---@param fn fun(changes: weft.Change[])
+---@param options? { every?: weft.Seconds }
+---@return fun() stop
+function Database:on_schema_change(fn, options) end
+
+---The repository of a table or view, which needs no model script: what is done most with one table, by its key. The same
+---object each time. Reads the schema, so it may wait. An unknown name raises usage.
+---@param name string "users" or "schema.users"
+---@return weft.Repository
+function Database:repository(name) end
+
 ---Closes its connections; statements that are under way end first. Closing twice is allowed; any other
 ---use afterwards raises closed.
 function Database:close() end
+
+-- ---- a repository ----
+
+---What a repository reads: any of these may be left out.
+---@class weft.FindOptions
+---@field where? weft.Conditions
+---@field order? weft.Order
+---@field include? string|weft.IncludeOptions|weft.IncludeSpec|(string|weft.IncludeOptions|weft.IncludeSpec)[]
+---@field select? string|string[]
+---@field limit? integer
+---@field offset? integer
+
+---What paginate reads.
+---@class weft.PaginateOptions
+---@field page? integer from 1 (1)
+---@field size? integer rows of a page (20)
+---@field where? weft.Conditions
+---@field order? weft.Order the primary key decides between equals, and alone where nothing is said
+---@field include? string|weft.IncludeOptions|weft.IncludeSpec|(string|weft.IncludeOptions|weft.IncludeSpec)[]
+---@field select? string|string[]
+
+---One page of a repository's rows.
+---@class weft.Pages
+---@field rows weft.Row[] none behind the last page
+---@field total integer rows of all pages
+---@field pages integer
+---@field page integer
+---@field size integer
+
+---What is done most with one table. A model script of the table holds here, too: hooks, validation, versions, soft
+---deletes. An id is the value of the key; of a composite key a list of values, or a table of column = value.
+---Beside these there is a finder for each column, repository:find_by_<column>(value), as the column is spelled or
+---in snake_case: the first row of that value, or nil. An unknown finder raises usage.
+---@class weft.Repository
+---@field model weft.Query the model underneath, for everything else
+local Repository = {}
+
+---All rows, or those that the options say.
+---@param options? weft.FindOptions
+---@return weft.Row[]
+function Repository:find_all(options) end
+
+---@param id weft.Value|weft.Value[]|table<string, weft.Value>
+---@return weft.Row?
+function Repository:find(id) end
+
+---The first row of these values, by primary key. An empty table raises usage.
+---@param values table<string, weft.Value|weft.Value[]>
+---@return weft.Row?
+function Repository:find_by(values) end
+
+---The row of a key with its associations.
+---@param id weft.Value|weft.Value[]|table<string, weft.Value>
+---@param what string|weft.IncludeOptions|weft.IncludeSpec|(string|weft.IncludeOptions|weft.IncludeSpec)[] as { "posts.comments", "profile" }
+---@return weft.Row?
+function Repository:find_with(id, what) end
+
+---The number of rows.
+---@param conditions? weft.Conditions
+---@return integer
+function Repository:count(conditions) end
+
+---Is there a row of this key, or one of these values? Without an argument: is there any?
+---@param ... weft.Value|weft.Value[]|table<string, weft.Value>
+---@return boolean
+function Repository:exists(...) end
+
+---One page, and how many there are. A table without a primary key needs an order.
+---@param options? weft.PaginateOptions
+---@return weft.Pages
+function Repository:paginate(options) end
+
+---Inserts a row. Raises validation, unique, foreign_key, not_null, check, type.
+---@param values table<string, weft.Value|weft.Raw>
+---@return weft.Row row as stored
+function Repository:create(values) end
+
+---Sets columns of the row of a key. Raises not_found, and as create does.
+---@param id weft.Value|weft.Value[]|table<string, weft.Value>
+---@param values table<string, weft.Value>
+---@return weft.Row row as stored
+function Repository:update(id, values) end
+
+---Deletes the row of a key, or notes that it is deleted where the model says so. Raises foreign_key.
+---@param id weft.Value|weft.Value[]|table<string, weft.Value>
+---@return boolean # whether there was one
+function Repository:delete(id) end
+
+-- ---- a schema ----
+
+---A database as it was last read. Lists are in an order that is always the same; their elements are also found by key
+---or name: schema:tables().users, t.columns.id. Nothing in them is to be changed.
+---@class weft.Schema
+---@field db weft.Database
+---@field dialect "sqlite"|"postgres"|"mysql"
+---@field database string its name in weft.configure
+local Schema = {}
+
+---Tables, without partitions: those that a bare name finds first.
+---@return weft.Table[]
+function Schema:tables() end
+
+---Views and materialized views.
+---@return weft.Table[]
+function Schema:views() end
+
+---A table or view by "name" or "schema.name", without regard to case when none is spelled so.
+---@param name string
+---@return weft.Table?
+function Schema:table(name) end
+
+---Types that are enums (PostgreSQL; columns of MySQL have `values`).
+---@return weft.Enum[]
+function Schema:enums() end
+
+---@return weft.Domain[]
+function Schema:domains() end
+
+---Composite types.
+---@return weft.RowType[]
+function Schema:types() end
+
+---@return weft.Sequence[]
+function Schema:sequences() end
+
+---Names of the schemas that have something in them.
+---@return string[]
+function Schema:schemas() end
+
+---What could not be read, and why; everything else is there.
+---@return { what: string, why: string }[]
+function Schema:left_out() end
+
+---Everything as a plain table. A later change of the database makes a new one.
+---@return weft.Model
+function Schema:model() end
+
+---Looks for changes since the last refresh or, the first time, since it was first read.
+---@return weft.Change[]
+function Schema:refresh() end
+
+---@class weft.Model
+---@field tables weft.Table[]
+---@field views weft.Table[]
+---@field enums weft.Enum[]
+---@field domains weft.Domain[]
+---@field types weft.RowType[]
+---@field sequences weft.Sequence[]
+---@field schemas string[]
+---@field left_out { what: string, why: string }[]
+
+---A table or view. SQL texts are the database's own.
+---@class weft.Table
+---@field name string
+---@field schema? string nil where it need not be said
+---@field key string "name", or "schema.name" when a bare name does not find it
+---@field visible? boolean whether a bare name finds it
+---@field kind "table"|"partitioned"|"foreign"|"virtual"|"view"|"materialized_view"
+---@field comment? string
+---@field columns weft.Column[]
+---@field primary_key string[] names of columns, {} without one
+---@field primary_key_name? string
+---@field primary_key_conflict? string SQLite: on conflict
+---@field foreign_keys weft.ForeignKey[]
+---@field uniques weft.Unique[]
+---@field indexes weft.Index[] those that back no key
+---@field checks weft.Check[]
+---@field exclusions { name: string, definition: string }[] PostgreSQL
+---@field triggers weft.Trigger[]
+---@field inherits? string[] keys of tables
+---@field partition_by? string
+---@field partitions? weft.Partition[]
+---@field without_rowid? boolean SQLite
+---@field strict? boolean SQLite
+---@field module? string SQLite: of a virtual table
+---@field engine? string MySQL
+---@field charset? string MySQL
+---@field collation? string MySQL
+---@field create_options? string MySQL
+---@field options? string[] PostgreSQL: storage
+---@field definition? string the select of a view
+---@field columns_of? table<string, { table: string, column: string }> the columns that a view's are
+
+---@class weft.Column
+---@field name string
+---@field position integer
+---@field type string as the database spells it, "" where there is none
+---@field kind "integer"|"number"|"decimal"|"boolean"|"string"|"bytes"|"json"|"array"|"timestamp"|"timestamptz"|"date"|"time"|"interval"|"uuid"|"any" of its values in Lua
+---@field elem? string the kind of an array's elements
+---@field length? integer
+---@field precision? integer
+---@field scale? integer
+---@field nullable? boolean
+---@field default? string
+---@field generated? "stored"|"virtual"
+---@field expression? string of a generated column
+---@field identity? "always"|"by default"
+---@field auto_increment? boolean
+---@field rowid? boolean SQLite: it is the rowid
+---@field on_update? string MySQL
+---@field on_conflict? string SQLite: of its not null
+---@field collation? string where it is not the usual one
+---@field comment? string
+---@field enum? string key of its enum
+---@field domain? string key of its domain
+---@field values? string[] MySQL: of an ENUM or SET
+---@field unsigned? boolean
+---@field hidden? boolean not among the columns of select *
+---@field inherited? boolean
+---@field key? integer its place in the primary key
+
+---@class weft.ForeignKey
+---@field name? string
+---@field columns string[]
+---@field schema? string the target's, where it has to be said
+---@field table string the target
+---@field key string the target's key
+---@field target string[] its columns, pairwise equal to columns
+---@field on_update string
+---@field on_delete string
+---@field set_columns? string[] those that on_delete sets
+---@field match? "full"
+---@field deferrable? boolean
+---@field initially_deferred? boolean
+---@field valid boolean
+---@field missing? boolean there is no such table
+
+---@class weft.Unique
+---@field name? string
+---@field columns string[]
+---@field include? string[]
+---@field nulls_distinct? false
+---@field deferrable? boolean
+---@field initially_deferred? boolean
+---@field on_conflict? string SQLite
+
+---@class weft.Index
+---@field name string
+---@field unique? boolean
+---@field method? string
+---@field parts weft.IndexPart[]
+---@field include? string[]
+---@field where? string
+---@field valid boolean
+---@field options? string[]
+---@field nulls_distinct? false
+---@field comment? string
+
+---@class weft.IndexPart
+---@field column? string
+---@field expression? string
+---@field order? "desc"
+---@field nulls? "first"|"last" where that is not usual
+---@field collation? string
+---@field opclass? string
+---@field length? integer MySQL: so much of the text
+
+---@class weft.Check
+---@field name? string
+---@field expression string
+---@field column? string of the column that it was written at
+---@field valid boolean
+---@field no_inherit? boolean
+
+---@class weft.Trigger
+---@field name string
+---@field timing string
+---@field events string
+---@field statement? string
+
+---@class weft.Partition
+---@field name string
+---@field schema? string
+---@field bound string
+---@field partition_by? string
+---@field partitions? weft.Partition[]
+
+---@class weft.Enum
+---@field name string
+---@field schema? string
+---@field key string
+---@field visible? boolean
+---@field values string[]
+---@field comment? string
+
+---@class weft.Domain
+---@field name string
+---@field schema? string
+---@field key string
+---@field visible? boolean
+---@field type string
+---@field nullable? boolean
+---@field default? string
+---@field checks { name: string, expression: string }[]
+---@field comment? string
+
+---@class weft.RowType
+---@field name string
+---@field schema? string
+---@field key string
+---@field visible? boolean
+---@field attributes { name: string, type: string }[]
+---@field comment? string
+
+---@class weft.Sequence
+---@field name string
+---@field schema? string
+---@field key string
+---@field visible? boolean
+---@field type? string
+---@field start? integer
+---@field increment? integer
+---@field min? integer
+---@field max? integer
+---@field cycle? boolean
+---@field owned_by? { table: string, column: string }
+
+---@class weft.Change
+---@field op "added"|"removed"|"altered"|"renamed"
+---@field what string "table", "view", "column", "primary_key", "foreign_key", "unique", "index", "check", "enum" and so on
+---@field table? string key of the table that has it
+---@field name? string
+---@field from? table the object as it was
+---@field to? table the object as it is
+---@field fields? string[] those that differ
 
 ---@class weft.Stats
 ---@field max integer connections at most
@@ -681,6 +1029,15 @@ function Models:exists(name) end
 ---@class weft.ColumnOptions
 ---@field as? weft.ColumnAs
 ---@field lazy? boolean left out until it is touched, then fetched for the rows around it as well
+---@field type? string what the column is made as: a portable word as "decimal(10,2)", or a type of the database. A model with
+---such columns describes its table wholly; what follows is said of them
+---@field null? boolean false: takes no NULL
+---@field default? any a value, or weft.raw
+---@field unique? boolean
+---@field index? boolean|table true, or options as those of an index in a migration
+---@field references? string|table a table, or { "users", target = column, on_delete = "cascade", on_update = "cascade" }
+---@field comment? string
+---@field check? string|weft.Raw a condition in SQL
 
 ---A row: a plain table of its columns (NULL is absent) whose metatable knows its model. An association that was
 ---not included is loaded when it is touched, for the 500 rows around this one at once. A column or
