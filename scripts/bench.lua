@@ -6,13 +6,13 @@ usage: weft bench [names] [options]
 
 Measures Weft against the raw C programs of ../shared/bench in one run: the programs take turns, and what is
 printed is the median of the rounds' ratios, beside what it has to be. names picks rows by a part of
-their name (find, sixteen, rows, tree, cross, json, insert, update, dispatch, cold, crowd; _pg or _sqlite).
+their name (find, sixteen, rows, tree, cross, json, insert, update, dispatch, cold, crowd, discovery, types; _pg or _sqlite).
 
   --rounds N     rounds (7)             --secs S     seconds that a program is measured in a round (0.4)
   --warm S       seconds before (0.15)  --json       one JSON document instead of the table
   --callgrind    instructions and allocations of one find too (slow; needs valgrind)
   --realtime     run before everything else on this machine (from root): steadier where others work too
-  --keep         leave PostgreSQL running
+  --keep         leave the servers running
   --list         the names
 ]]
 

@@ -20,7 +20,7 @@ end
 
 local function time_of(rounds, name) return over(rounds, function(r) return r[name].time end) end
 
-local databases = { pg = "PostgreSQL", sqlite = "SQLite" }
+local databases = { pg = "PostgreSQL", my = "MySQL", sqlite = "SQLite" }
 
 ---@param run bench.run the commands, see run.lua
 return function(run)
@@ -39,7 +39,7 @@ return function(run)
     end
   end
 
-  for _, db in ipairs { "pg", "sqlite" } do
+  for _, db in ipairs { "pg", "my", "sqlite" } do
     add {
       name = "find_" .. db, title = "find by key, one connection, " .. databases[db],
       variants = {
@@ -60,33 +60,41 @@ return function(run)
 
   -- Two programs that take turns are slower on two processors than on one where waking up one is dear, so
   -- that all of a row is placed alike.
-  local function sixteen(how)
+  local function sixteen(how, db, peers)
     return {
-      { "raw", function() return run.raw("a", "pg", 1, {}, how) end },
-      { "pipelined", function() return run.raw("a", "pg", 16, { "--pipeline" }, how) end },
-      { "off", function() return run.work("a", "pg", 16, { WEFT_BENCH_BATCH = "off" }, how) end },
-      { "on", function() return run.work("a", "pg", 16, {}, how) end },
+      { "raw", function() return run.raw("a", db, 1, {}, how) end },
+      peers,
+      { "off", function() return run.work("a", db, 16, { WEFT_BENCH_BATCH = "off" }, how) end },
+      { "on", function() return run.work("a", db, 16, {}, how) end },
     }
   end
+  local function pipelined(how) return { "pipelined", function() return run.raw("a", "pg", 16, { "--pipeline" }, how) end } end
   local function connections(rounds)
     local most = 0
     for _, r in ipairs(rounds) do most = math.max(most, r.on.connections, r.off.connections) end
     return { what = "connections", measured = ("%d"):format(most), value = most, limit = 4, bar = "<= 4" }
   end
   add {
-    name = "sixteen", title = "find, 16 at a time, PostgreSQL", variants = sixteen "pinned",
+    name = "sixteen", title = "find, 16 at a time, PostgreSQL", variants = sixteen("pinned", "pg", pipelined "pinned"),
     checks = {
       ratio("off", "batching off", "raw", 0.65), ratio("on", "batching on", "raw", 0.25),
       ratio("pipelined", "raw C in pipeline mode", "raw"), connections,
     },
   }
   add {
-    name = "sixteen_free", title = "the same, client and server wherever the system puts them", variants = sixteen "free",
+    name = "sixteen_free", title = "the same, client and server wherever the system puts them", variants = sixteen("free", "pg", pipelined "free"),
     checks = { ratio("off", "batching off", "raw"), ratio("on", "batching on", "raw"),
       ratio("pipelined", "raw C in pipeline mode", "raw") },
   }
+  -- The protocol has no pipeline: a raw program needs a connection for each.
+  add {
+    name = "sixteen_my", title = "find, 16 at a time, MySQL",
+    variants = sixteen("pinned", "my", { "sixteen", function() return run.raw("a", "my", 16, {}) end }),
+    checks = { ratio("off", "batching off", "raw"), ratio("on", "batching on", "raw"),
+      ratio("sixteen", "raw C on 16 connections", "raw"), connections },
+  }
 
-  for _, db in ipairs { "pg", "sqlite" } do
+  for _, db in ipairs { "pg", "my", "sqlite" } do
     add {
       name = "rows_" .. db, title = "50 rows, one connection, " .. databases[db],
       variants = { { "raw", raw("b", db) }, { "tables", raw("b", db, "--lua") }, { "weft", weft("b", db) } },
@@ -94,7 +102,7 @@ return function(run)
         ratio("tables", "tables against raw", "raw") },
     }
   end
-  for _, db in ipairs { "pg", "sqlite" } do
+  for _, db in ipairs { "pg", "my", "sqlite" } do
     add {
       name = "tree_" .. db, title = "20 parents, children, grandchildren, " .. databases[db],
       variants = { { "raw", raw("c", db) }, { "tables", raw("c", db, "--lua") }, { "weft", weft("c", db) } },
@@ -132,6 +140,47 @@ return function(run)
       figure("in statements", "%.0f", function(r) return r.statements end),
     },
   }
+  for _, db in ipairs { "pg", "my", "sqlite" } do
+    add {
+      name = "discovery_" .. db, title = "the schema of 100 and of 1,000 tables, " .. databases[db], unit = "ms",
+      variants = {
+        { "statements", function() return run.statements(db, 100) end }, { "weft", function() return run.discovery(db, 100) end },
+        { "statements_1000", function() return run.statements(db, 1000) end },
+        { "weft_1000", function() return run.discovery(db, 1000) end },
+      },
+      checks = {
+        ratio("weft", "against the statements alone", "statements", 2), ratio("weft_1000", "the same, 1,000", "statements_1000", 2),
+        ratio("weft_1000", "1,000 tables", "weft", 10),
+        figure("peak RSS", "%.1f MB", function(r) return r.rss end, 20, "< 20 MB"),
+        figure("noticing that nothing changed", "%.2f ms", function(r) return r.unchanged end, 5, "< 5 ms"),
+        function(rounds)
+          local value = over(rounds, function(r) return r.weft_1000.rss end)
+          return { what = "peak RSS, 1,000", measured = ("%.1f MB"):format(value), value = value, bar = "-" }
+        end,
+        function(rounds)
+          local value = over(rounds, function(r) return r.weft_1000.unchanged end)
+          return { what = "nothing changed, 1,000", measured = ("%.2f ms"):format(value), value = value, bar = "-" }
+        end,
+      },
+    }
+  end
+  for _, db in ipairs { "pg", "my", "sqlite" } do
+    local function told(what, format, field, variant, limit, bar)
+      return function(rounds)
+        local value = over(rounds, function(r) return r[variant][field] end)
+        return { what = what, measured = format:format(value), value = value, limit = limit, bar = bar or "-" }
+      end
+    end
+    add {
+      name = "types_" .. db, title = "type files of 100 and of 1,000 tables, " .. databases[db], unit = "ms",
+      variants = { { "weft", function() return run.types(db, 100) end }, { "weft_1000", function() return run.types(db, 1000) end } },
+      checks = {
+        told("discovered and written", "%.1f ms", "time", "weft", 50, "< 50 ms"), told("peak RSS", "%.1f MB", "rss", "weft", 20, "< 20 MB"),
+        ratio("weft_1000", "1,000 tables", "weft", 10),
+        told("the largest file", "%.0f KB", "largest", "weft_1000", 488, "< 488 KB"), told("peak RSS, 1,000", "%.1f MB", "rss", "weft_1000"),
+      },
+    }
+  end
   for _, db in ipairs { "pg", "sqlite" } do
     add {
       name = "json_" .. db, title = ":json() of 50 rows, " .. databases[db],
@@ -139,7 +188,7 @@ return function(run)
       checks = { ratio("weft", "against raw C", "raw", 1.05) },
     }
   end
-  for _, db in ipairs { "pg", "sqlite" } do
+  for _, db in ipairs { "pg", "my", "sqlite" } do
     add {
       name = "insert_" .. db, title = "insert 1,000 rows, " .. databases[db],
       before = function() run.empty(db) end,
@@ -147,11 +196,12 @@ return function(run)
       checks = { ratio("weft", "against raw", "raw", 1.05), ratio("tables", "tables against raw", "raw") },
     }
   end
-  for _, db in ipairs { "pg", "sqlite" } do
+  for _, db in ipairs { "pg", "my", "sqlite" } do
     add {
       name = "update_" .. db, title = "update in a transaction, " .. databases[db],
+      before = function() run.unset(db) end,
       variants = { { "raw", raw("e", db) }, { "weft", weft("e", db) } },
-      checks = { ratio("weft", "against raw", "raw", db == "pg" and 0.85 or nil) },
+      checks = { ratio("weft", "against raw", "raw", db ~= "sqlite" and 0.85 or nil) },
     }
   end
 
@@ -201,7 +251,7 @@ return function(run)
     },
   }
 
-  for _, db in ipairs { "pg", "sqlite" } do
+  for _, db in ipairs { "pg", "my", "sqlite" } do
     add {
       name = "crowd_" .. db, title = "1,000 concurrent tasks, max = 4, " .. databases[db], once = true,
       variants = { { "weft", function() return run.crowd(db, 4, 1000) end } },

@@ -74,9 +74,16 @@ return function(place, options)
   function run.empty(db)
     if db == "pg" then
       setup.sql(place, "truncate bulk_item")
+    elseif db == "my" then
+      setup.mysql(place, "truncate chinook.bulk_item")
     else
       setup.capture(("sqlite3 %s/chinook.db 'delete from bulk_item; pragma wal_checkpoint(truncate)'"):format(quote(place.env.PB_SQLITE)))
     end
+  end
+
+  ---Connector/C counts the rows that an update changed, not those that it met: each has to change.
+  function run.unset(db)
+    if db == "my" then setup.mysql(place, "update chinook.track set bytes = 0") end
   end
 
   function run.dispatch(what)
@@ -115,6 +122,31 @@ return function(place, options)
     setup.pin(place, place.cpus)
     local command = ("%s run %s/cold.lua %s"):format(quote(place.weft), quote(home), db)
     return { time = timed(command), rss = tonumber(output(command .. " rss")) }
+  end
+
+  ---The schema of n tables, read by Weft, in milliseconds.
+  function run.discovery(db, n)
+    setup.many_tables(place, db, n)
+    local put = place_for()
+    return weft.decode(output(put(("%s run %s/discovery.lua %s %d %g"):format(quote(place.weft), quote(home), db, n, options.secs))))
+  end
+
+  ---The statements that it is read by, alone.
+  function run.statements(db, n)
+    setup.many_tables(place, db, n)
+    local file = ("%s/%s_%d.statements"):format(place.build, db, n)
+    output(free(("sh -c '%s run %s/discovery.lua %s %d statements >%s && echo done'"):format(place.weft, home, db, n, file)))
+    local name = "things_" .. n
+    local where = db == "pg" and setup.conninfo(place, name) or db == "my" and name or setup.file(place, name)
+    return weft.decode(output(place_for()(("%s/raw_catalog %s %s %s %g"):format(quote(place.build), db, quote(where), quote(file),
+      options.secs * 1000))))
+  end
+
+  ---The type files of n tables, written by Weft, in milliseconds.
+  function run.types(db, n)
+    setup.many_tables(place, db, n)
+    return weft.decode(output(place_for()(("%s run %s/types.lua %s %d %g %s/types_%s_%d"):format(quote(place.weft), quote(home), db, n,
+      options.secs, place.build, db, n))))
   end
 
   function run.tree()

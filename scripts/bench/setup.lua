@@ -87,17 +87,22 @@ function M.compile(place, say)
     :format(flags, quote(raw), quote(place.build), quote(own), quote(raw))
   local blank = ("cc %s -D_GNU_SOURCE -shared -fPIC -I%s/core -o %s/blank.so %s/blank.c $(pkg-config --cflags lua5.4)")
     :format(flags, quote(place.root), quote(place.build), quote(own))
-  if not run(json .. " && " .. blank, log) then fail("scripts/bench/*.c do not compile; see %s", log) end
+  local catalog = ("cc %s -D_GNU_SOURCE -o %s/raw_catalog %s/catalog.c $(pkg-config --cflags --libs libpq libmariadb sqlite3)")
+    :format(flags, quote(place.build), quote(own))
+  if not run(json .. " && " .. blank .. " && " .. catalog, log) then fail("scripts/bench/*.c do not compile; see %s", log) end
 end
 
-local function status(place)
-  return M.capture(quote(place.shared .. "/servers.sh") .. " status"):find("pg up", 1, true) ~= nil
+local function status(place, server)
+  return M.capture(quote(place.shared .. "/servers.sh") .. " status"):find((server or "pg") .. " up", 1, true) ~= nil
 end
 
----The script starts both servers, PostgreSQL first. Nothing here needs MariaDB, so that it may be absent.
+---Whether MariaDB runs: its rows are measured only then.
+function M.has_mysql(place) return status(place, "my") end
+
+---The script starts both servers, PostgreSQL first. MariaDB may be absent.
 function M.start(place, say)
-  if status(place) then return false end
-  say "PostgreSQL"
+  if status(place) and status(place, "my") then return false end
+  say "servers"
   local log = place.build .. "/servers.log"
   run(quote(place.shared .. "/servers.sh") .. " start", log)
   if not status(place) then fail("PostgreSQL does not start; see %s (it starts from root only)", log) end
@@ -108,11 +113,11 @@ function M.stop(place) run(quote(place.shared .. "/servers.sh") .. " stop", plac
 
 ---Loads the data unless this was done before. Without MariaDB a program that does nothing stands for its client.
 function M.load(place, say)
-  local mark = place.env.PB_TMP .. "/loaded"
+  local mark = place.env.PB_TMP .. "/loaded" .. (M.has_mysql(place) and "_with_my" or "")
   if readable(mark) then return end
   say "data"
   local log, path = place.build .. "/load.log", ""
-  if not run("command -v mariadb && " .. quote(place.shared .. "/servers.sh") .. " status | grep -q 'my up'", log) then
+  if not M.has_mysql(place) then
     local bin = place.build .. "/absent"
     run(("mkdir -p %s && printf '#!/bin/sh\\n' >%s/mariadb && chmod +x %s/mariadb"):format(quote(bin), quote(bin), quote(bin)), log)
     path = ("PATH=%s:$PATH "):format(quote(bin))
@@ -121,22 +126,57 @@ function M.load(place, say)
   run("touch " .. quote(mark), log)
 end
 
-local function postmaster(place)
-  local pid = M.capture(("head -n 1 %s/pids/pg 2>/dev/null"):format(quote(place.env.PB_TMP)))
-  return pid ~= "" and pid or nil
+---Where SQLite's file of a database is.
+function M.file(place, name) return ("%s/%s.db"):format(place.env.PB_SQLITE, name) end
+
+---How PostgreSQL's client finds a database.
+function M.conninfo(place, name)
+  local env = place.env
+  return ("host=%s port=%s user=%s dbname=%s"):format(env.PB_HOST, env.PB_PG_PORT, env.PB_USER, name)
 end
 
----Sets how PostgreSQL is scheduled; connections opened later inherit it.
-function M.schedule(place, policy, priority)
-  local pid = postmaster(place)
-  if pid then os.execute(("chrt -a %s -p %d %s >/dev/null 2>&1"):format(policy, priority, pid)) end
+---Makes a database of many tables unless it is there.
+function M.many_tables(place, db, n)
+  local dialect, name = ({ pg = "postgres", my = "mysql" })[db] or db, "things_" .. n
+  local script, log = ("%s/%s.%s.sql"):format(place.build, name, db), place.build .. "/many_tables.log"
+  local file <close> = assert(io.open(script, "w"))
+  file:write(require "many_tables" (dialect, n))
+  file:flush()
+  local made
+  if db == "pg" then
+    if M.sql(place, ("select 1 from pg_database where datname = '%s'"):format(name)) == "1" then return end
+    M.sql(place, "create database " .. name)
+    made = run(("psql -X -q -v ON_ERROR_STOP=1 %s -f %s -c 'vacuum analyze'"):format(quote(M.conninfo(place, name)), quote(script)), log)
+  elseif db == "my" then
+    if M.mysql(place, ("select 1 from information_schema.schemata where schema_name = '%s'"):format(name)) == "1" then return end
+    M.mysql(place, "create database " .. name)
+    made = run(("mariadb --no-defaults -h %s -P %s -u %s %s <%s"):format(place.env.PB_HOST, place.env.PB_MY_PORT, place.env.PB_USER,
+      name, quote(script)), log)
+  else
+    if readable(M.file(place, name)) then return end
+    made = run(("sqlite3 -bail %s <%s"):format(quote(M.file(place, name)), quote(script)), log)
+  end
+  if not made then fail("the database of %d tables cannot be made; see %s", n, log) end
 end
 
----Puts PostgreSQL on one processor or on all; connections opened later stay there.
+local function each_server(place, command)
+  for _, server in ipairs { "pg", "my" } do
+    local pid = M.capture(("head -n 1 %s/pids/%s 2>/dev/null"):format(quote(place.env.PB_TMP), server))
+    if pid ~= "" then os.execute(("%s %s >/dev/null 2>&1"):format(command, pid)) end
+  end
+end
+
+---Sets how the servers are scheduled; connections opened later inherit it.
+function M.schedule(place, policy, priority) each_server(place, ("chrt -a %s -p %d"):format(policy, priority)) end
+
+---Puts the servers on one processor or on all; connections opened later stay there.
 function M.pin(place, cpus)
-  local pid = postmaster(place)
-  if not cpus or not pid then return end
-  os.execute(("taskset -acp %s %s >/dev/null 2>&1"):format(cpus, pid))
+  if cpus then each_server(place, "taskset -acp " .. cpus) end
+end
+
+function M.mysql(place, text)
+  local env = place.env
+  return M.capture(("mariadb --no-defaults -N -h %s -P %s -u %s -e %s 2>&1"):format(env.PB_HOST, env.PB_MY_PORT, env.PB_USER, quote(text)))
 end
 
 function M.sql(place, text)
