@@ -2,6 +2,7 @@
 -- Fills the three databases with the same rows every time: a fixed generator, no clock, no randomness.
 
 local weft = require "weft"
+local core = require "weft.core"
 local schema = require "schema"
 
 local SELLERS, POLICIES, CATEGORIES, CUSTOMERS = 400, 12, 60, 50
@@ -105,7 +106,8 @@ local function customer(i, out)
 end
 
 local function create(name)
-  weft.database(name):script(schema[name])
+  local db = weft.database(name)
+  db:script(core.dialect(db) == "mysql" and schema[name]:gsub("timestamptz", "timestamp(6)") or schema[name])
 end
 
 local function insert(model, rows)

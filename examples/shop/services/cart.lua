@@ -39,7 +39,8 @@ end
 ---@return table cart as show gives it
 function cart.add(input)
   return change(input, function()
-    local variant = shop.ProductVariant:get(input.variant_id)
+    -- Locked at once: an item refers to its variant, which MySQL would lock for reading before it is written.
+    local variant = shop.ProductVariant:lock("update"):get(input.variant_id)
     shop.CartItem:upsert({
       customer_id = input.customer_id, variant_id = variant.variant_id, quantity = input.quantity, price = variant.price,
     }, {
