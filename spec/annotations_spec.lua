@@ -134,6 +134,10 @@ describe("the annotations", function()
     db:transaction(function(tx) assert.same(public(getmetatable(tx)), members(classes["weft.Transaction"])) end)
     db:session(function(s) assert.same(public(getmetatable(s)), members(classes["weft.Transaction"])) end)
     assert.same(public(db:stats()), members(classes["weft.Stats"]))
+    local schema = db:schema()
+    assert.same(sorted(list_to_set(public({ db = 1, dialect = 1, database = 1 }, getmetatable(schema)))), members(classes["weft.Schema"]))
+    assert.same(public(schema:model()), members(classes["weft.Model"]))
+    assert.same(public(require "weft.repository".methods, { model = 1 }), members(classes["weft.Repository"]))
     local task = weft.spawn(function() end)
     task:await()
     assert.same(public(getmetatable(task)), members(classes["weft.Task"]))
@@ -170,7 +174,8 @@ describe("the annotations", function()
     assert.same(sorted(known), members(classes["weft.DatabaseOptions"]))
     local check = upvalue(database.configure, "check_database")
     assert.same(sorted(list_to_set(upvalue(check, "pool_options"))), members(classes["weft.PoolOptions"]))
-    local given = { databases = {}, models = "models", services = "services", slow_query = 0.2, strict = false }
+    local given = { databases = {}, models = "models", services = "services", slow_query = 0.2, strict = false, migrate = false,
+      migrations = "migrations" }
     assert.same(sorted(given), members(classes["weft.Options"]))
     weft.configure(given)
     for option, value in pairs(given) do
@@ -203,7 +208,7 @@ describe("the annotations", function()
   end)
 
   it("declare the options of include, weft.include and cross_join", function()
-    local include = require "weft.include"
+    local include = require "weft.association.include"
     local read = upvalue(upvalue(include.add, "tree_of"), "read")
     local check_options = upvalue(upvalue(upvalue(read, "read_table"), "node_of_table"), "check_options")
     assert.same(sorted(list_to_set(upvalue(check_options, "options"))), sorted(classes["weft.IncludeOptions"].fields))
@@ -288,10 +293,11 @@ describe("the annotations", function()
     local known = upvalue(weft.model, "known")
     assert.same(sorted(list_to_set(known)), members(classes["weft.ModelDefinition"]))
     assert.is_table(weft.model { columns = { price = { as = "number", lazy = true } } })
-    assert.same({ "as", "lazy" }, members(classes["weft.ColumnOptions"]))
+    local options = upvalue(upvalue(weft.model, "check_columns"), "column_options")
+    assert.same(sorted(list_to_set(options)), members(classes["weft.ColumnOptions"]))
     local lifecycle = require "weft.lifecycle"
     assert.same(sorted(list_to_set(upvalue(upvalue(lifecycle.read, "read_hooks"), "hook_names"))), members(classes["weft.Hooks"]))
-    local rules = upvalue(upvalue(require "weft.validate".read, "read_rules"), "rule_names")
+    local rules = upvalue(upvalue(require "weft.lifecycle.validate".read, "read_rules"), "rule_names")
     assert.same(sorted(list_to_set(rules)), members(classes["weft.Rules"]))
     for what in pairs(classes["weft.Timestamps"].fields) do assert.is_table(weft.model { timestamps = { [what] = "at" } }) end
     local db, name = backends["sqlite memory"].open [[create table things (id integer primary key, at text);

@@ -182,6 +182,15 @@ local api = {
     end,
   },
   database = {
+    schema = function(c)
+      assert.equal("items", c.db:schema():table("items").name)
+      assert.is_true(#c.db:schema():tables() > 1)
+    end,
+    on_schema_change = function(c)
+      local stop = c.db:on_schema_change(function() end, { every = 60 })
+      stop()
+      weft.sleep(0) -- the task that was told to end does
+    end,
     query = function(c) assert.equal("b", c.db:query("select kind from items where id = ?", 3)[1].kind) end,
     rows = function(c) assert.same({ { "b", 3 } }, c.db:rows "select kind, n from items where id = 3") end,
     execute = function(c) assert.equal(2, c.db:execute("update items set n = 0 where kind = ?", "a").affected) end,
@@ -198,6 +207,7 @@ local api = {
       c.db:transaction(function() assert.equal(0, c.Item:count()) end, { read_only = true })
     end,
     session = function(c) assert.equal(1, c.db:session(function(s) return s:query("select 1 as x")[1].x end)) end,
+    repository = function(c) assert.equal(c.Item:count(), c.db:repository("items"):count()) end,
     ping = function(c) assert.is_true(c.db:ping()) end,
     stats = function(c) assert.is_true(c.db:stats().open >= 1) end,
     close = function(c)
@@ -430,16 +440,15 @@ end)
 
 backends.each(function(backend)
   it("has none of the names of later in its objects", function()
-    local db, name = backend.open(schema)
+    local _, name = backend.open(schema)
     local Item = weft.models(name).Item
-    for _, method in ipairs { "schema", "repository", "on_schema_change" } do assert.is_nil(db[method], method) end
     assert.is_nil(Item.cache)
     assert.is_nil(Item:limit(1).cache)
     for _, field in ipairs { "keys", "indexes", "ttl", "encrypt" } do
       raises("usage", function() weft.model { [field] = {} } end, field)
     end
     raises("usage", function() weft.configure { cache = { bytes = 1 } } end, "cache")
-    for _, event in ipairs { "hit", "miss", "evict", "n_plus_one", "schema_change" } do
+    for _, event in ipairs { "hit", "miss", "evict", "n_plus_one" } do
       raises("usage", function() weft.on(event, print) end, event)
     end
   end)

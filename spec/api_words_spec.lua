@@ -52,7 +52,7 @@ backends.each(function(backend)
   local c, Owner, Pet, Town, Note, remove
 
   setup(function()
-    c = zoo.open(backend, notes[backend.dialect])
+    c = zoo.open(backend, backend.text(notes))
     local write
     write, remove = zoo.folder()
     write(("models/%s/Note.lua"):format(c.name), note_script)

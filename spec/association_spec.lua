@@ -19,6 +19,7 @@ local near = {
     create table stalls (stall_id integer primary key, country text, city text);
     create table keyless (a integer);]],
 }
+near.mysql = near.sqlite
 local far = [[
     create table sellers (seller_id integer primary key, name text, leader_id integer, product_id integer);
     create table tags (tag_id integer primary key, name text);

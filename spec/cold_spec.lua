@@ -185,10 +185,10 @@ describe("a cold start of", function()
         equal("weft weft.core", loaded(), "values and tasks")
         weft.configure { databases = { shop = "sqlite::memory:" } }
         local db = weft.database "shop"
-        equal("weft weft.core weft.database weft.errors", loaded(), "a handle")
+        equal("weft weft.configure weft.core weft.database weft.errors", loaded(), "a handle")
         db:script "create table products (id integer primary key, title text)"
         db:query "select 1"
-        equal("weft weft.core weft.database weft.errors", loaded(), "a query")
+        equal("weft weft.configure weft.core weft.database weft.errors", loaded(), "a query")
         local Product = weft.models("shop").Product
         Product:create { title = "Lamp" }
         local row = Product:where { title = "Lamp" }:first()

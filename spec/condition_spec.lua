@@ -5,6 +5,7 @@
 local weft = require "weft"
 local backends = require "spec.support.backends"
 local raises = require "spec.support.raises"
+local mysql_text = require "spec.support.mysql_text"
 local scripts = require "spec.support.scripts"
 
 local null, some, none, every = weft.null, weft.some, weft.none, weft.every
@@ -41,7 +42,8 @@ local filling = [[
   insert into rooms values ('a', 1, 0), ('a', 2, 1), ('b', 1, 0), ('b', 2, 2);
   insert into beds values (1, 'a', 1, 90), (2, 'a', 1, 140), (3, 'b', 1, 90), (4, 'b', null, 140), (5, null, 2, 140);]]
 
-local tables = { sqlite = schema:format "json", postgres = schema:format "jsonb" }
+local tables = { sqlite = schema:format "json", postgres = schema:format "jsonb",
+  mysql = mysql_text.of(schema:format "json") }
 
 local definitions = {
   Book = [[soft_delete = "gone_at", associations = {
@@ -247,6 +249,7 @@ backends.each(function(backend)
   teardown(scripts.remove)
 
   before_each(function()
+    db:execute "update authors set mentor_id = null"
     for table_name in ("beds rooms covers book_tags tags replies reviews books authors"):gmatch "%S+" do
       db:execute("delete from " .. table_name)
     end

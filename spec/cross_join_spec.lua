@@ -15,6 +15,10 @@ local far = {
     create table sellers (seller_id integer primary key, name text, rating integer, leader_id integer);
     create table places (country text, city text, people integer, primary key (country, city));
     create table things (id uuid primary key, n numeric(10,2), name text, raw bytea);]],
+  mysql = [[
+    create table sellers (seller_id integer primary key, name text, rating integer, leader_id integer);
+    create table places (country varchar(80), city varchar(80), people integer, primary key (country, city));
+    create table things (id uuid primary key, n numeric(10,2), name text, raw blob);]],
 }
 local near_rows = [[
     insert into products values (1, 'Lamp', '1', 'de', 'Ulm'), (2, 'Bulb', '2', 'fr', 'Ulm'), (3, 'Chair', null, 'de', null),

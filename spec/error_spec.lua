@@ -18,6 +18,11 @@ local schema = {
       age integer constraint age_is_sane check (age < 200));
     create table children (id integer primary key, parent_id integer references parents (id));
     insert into parents values (1, 'Ann', 50), (2, 'Bob', 40);]],
+  mysql = [[
+    create table parents (id integer primary key, name varchar(80) not null, age integer,
+      constraint parents_name_key unique (name), constraint age_is_sane check (age < 200));
+    create table children (id integer primary key, parent_id integer references parents (id));
+    insert into parents values (1, 'Ann', 50), (2, 'Bob', 40);]],
 }
 
 local fields = { kind = "string", message = "string", op = "string", model = "string", database = "string", code = "string",
@@ -79,7 +84,7 @@ backends.each(function(backend)
       end, {} },
       { "timeout", function()
         weft.timeout(0.05, function()
-          db:query(postgres and "select pg_sleep(20)"
+          db:query(postgres and "select pg_sleep(20)" or backend.dialect == "mysql" and "select sleep(20)"
             or "with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c")
         end)
       end, {} },
@@ -97,7 +102,7 @@ backends.each(function(backend)
       local err = raises("unique", function() Parent:create { id = 3, name = "Ann" } end)
       assert.equal(name .. ".Parent", err.model)
       assert.equal(name, err.database)
-      assert.equal(postgres and "23505" or "2067", err.code)
+      assert.equal(({ postgres = "23505", mysql = "23000", sqlite = "2067" })[backend.dialect], err.code)
       if postgres then assert.equal("parents_name_key", err.constraint) end
       assert.equal(("unique: %s (create, %s.Parent, %s)"):format(err.message, name, err.code), tostring(err))
     end)

@@ -3,7 +3,7 @@
 
 local weft = require "weft"
 local core = require "weft.core"
-local foreign_keys = require "weft.foreign_keys"
+local foreign_keys = require "weft.association.foreign_keys"
 local naming = require "weft.naming"
 local associations = require "spec.support.associations"
 local backends = require "spec.support.backends"
@@ -16,13 +16,14 @@ local all_lines, lines = associations.all, associations.lines
 local function catalog_counter()
   local n = 0
   local off = weft.on("query", function(info)
-    if info.sql:find("foreign_key_list", 1, true) or info.sql:find("confrelid", 1, true) then n = n + 1 end
+    if info.sql:find("foreign_key_list", 1, true) or info.sql:find("confrelid", 1, true)
+      or info.sql:find("key_column_usage", 1, true) then n = n + 1 end
   end)
   return function() return n end, off
 end
 
 backends.each(function(backend)
-  local sqlite = backend.dialect == "sqlite"
+  local mysql = backend.dialect == "mysql"
   local db
 
   before_each(function()
@@ -36,6 +37,65 @@ backends.each(function(backend)
     for i, entry in ipairs(foreign_keys.associations(db)[table_name] or {}) do list[i] = entry.name end
     return table.concat(list, " ")
   end
+
+  describe("associations of views", function()
+    it("follow from the keys of their tables", function()
+      local other, name = backend.open [[
+        create table artist (id integer primary key, name varchar(20));
+        create table album (id integer primary key, artist_id integer references artist, title varchar(20));
+        create view recent as select al.id, al.artist_id, al.title from album al join artist ar on ar.id = al.artist_id where al.id > 1]]
+      other:script "insert into artist values (1, 'a'), (2, 'b'); insert into album values (1, 1, 'x'), (2, 2, 'y'), (3, 1, 'z')"
+      local models = weft.models(name)
+      assert.same({ "y b", "z a" }, (function()
+        local list = {}
+        for i, row in ipairs(models.recent:include("artist"):order("id"):all()) do list[i] = row.title .. " " .. row.artist.name end
+        return list
+      end)())
+      assert.equal("a", models.recent:where { id = 3 }:one().artist.name)
+    end)
+  end)
+
+  describe("names of associations", function()
+    local ddl = [[create table employee (employee_id integer primary key);
+      create table customer (customer_id integer primary key, support_rep_id integer references employee);
+      create table order_line (id integer primary key, customer_id integer references customer, other_id integer references customer)]]
+
+    local function found(style)
+      local other = backend.open(ddl, { naming = style })
+      local list = {}
+      for table_name, entries in pairs(foreign_keys.associations(other, { style = style })) do
+        for _, entry in ipairs(entries) do list[#list + 1] = table_name .. "." .. entry.name end
+      end
+      table.sort(list)
+      return table.concat(list, " ")
+    end
+
+    it("are in snake_case, in camelCase, or as the tables are called", function()
+      assert.equal("customer.order_lines_by_customer customer.order_lines_by_other customer.support_rep employee.customers "
+        .. "order_line.customer order_line.other", found(nil))
+      assert.equal("customer.orderLinesByCustomer customer.orderLinesByOther customer.supportRep employee.customers "
+        .. "order_line.customer order_line.other", found "camelCase")
+      assert.equal("customer.order_line_by_customer customer.order_line_by_other customer.support_rep employee.customer "
+        .. "order_line.customer order_line.other", found "as is")
+    end)
+
+    it("never shadow a column, however that is spelled", function()
+      local other = backend.open([[create table author (id integer primary key);
+        create table post (id integer primary key, "authorId" integer references author, "AUTHOR" integer)]], { naming = "camelCase" })
+      local all = foreign_keys.associations(other, { style = "camelCase" })
+      assert.equal("authorByAuthorId", all.post[1].name)
+    end)
+
+    it("are used by models of a database that says so", function()
+      local other, name = backend.open(ddl, { naming = { style = "camelCase" } })
+      other:script "insert into employee values (1); insert into customer values (5, 1)"
+      assert.equal(1, weft.models(name).customer:find(5).supportRep.employee_id)
+    end)
+
+    it("are of no other style", function()
+      raises("usage", function() backend.open(ddl, { naming = "kebab" }) end, "snake_case")
+    end)
+  end)
 
   describe("discovered associations", function()
     it("are read with one statement, once for everybody", function()
@@ -55,10 +115,10 @@ backends.each(function(backend)
     it("are read again after the schema changed", function()
       assert.equal("albums", names "artist")
       local epoch = core.epoch(db)
-      db:execute "create table song (artist_id integer references artist)"
+      db:execute "create table song (artist_id integer references artist (artist_id))"
       assert.is_true(core.epoch(db) > epoch)
       assert.equal("albums songs", names "artist")
-      db:script "create table concert (artist_id integer references artist)"
+      db:script "create table concert (artist_id integer references artist (artist_id))"
       assert.equal("albums concerts songs", names "artist")
       db:execute "drop table song"
       assert.equal("albums concerts", names "artist")
@@ -72,20 +132,21 @@ backends.each(function(backend)
     end)
 
     it("of a transaction's own tables end with it", function()
+      if mysql then return end -- a create statement commits
       db:transaction(function(tx)
-        tx:execute "create table song (artist_id integer references artist)"
+        tx:execute "create table song (artist_id integer references artist (artist_id))"
         assert.equal("albums songs", names "artist")
         tx:rollback()
       end)
       assert.equal("albums", names "artist")
       db:transaction(function(tx)
         pcall(tx.transaction, tx, function(inner)
-          inner:execute "create table song (artist_id integer references artist)"
+          inner:execute "create table song (artist_id integer references artist (artist_id))"
           assert.equal("albums songs", names "artist")
           error "no"
         end)
         assert.equal("albums", names "artist")
-        tx:execute "create table concert (artist_id integer references artist)"
+        tx:execute "create table concert (artist_id integer references artist (artist_id))"
       end)
       assert.equal("albums concerts", names "artist")
     end)
@@ -95,7 +156,7 @@ backends.each(function(backend)
       weft.configure { databases = { spec_single = { url = url, pool = { max = 1, wait = 1 } } } }
       db = weft.database "spec_single"
       finally(function() db:close() end)
-      db:script "create table a (id integer primary key); create table b (a_id integer references a)"
+      db:script "create table a (id integer primary key); create table b (a_id integer references a (id))"
       db:transaction(function() assert.equal("bs", names "a") end)
       core.forget_tables(db)
       db:session(function() assert.equal("bs", names "a") end)
@@ -149,14 +210,14 @@ backends.each(function(backend)
 
     it("tell the constraint's name where the database does", function()
       local entry = foreign_keys.associations(db).artist[1]
-      assert.equal(not sqlite and "album_artist_id_fkey" or nil, entry.constraint)
+      assert.equal(({ postgres = "album_artist_id_fkey", mysql = "album_ibfk_1" })[backend.dialect], entry.constraint)
     end)
 
     it("of 200 tables take one statement", function()
       local text = { "begin; create table t1 (id integer primary key);" }
       for i = 2, 200 do
-        text[i] = ("create table t%d (id integer primary key, name text, up_id integer references t%d, t1_id integer not null unique "
-          .. "references t1, pair_id integer references t%d (id));"):format(i, i - 1, i // 2)
+        text[i] = ("create table t%d (id integer primary key, name text, up_id integer references t%d (id), t1_id integer not null unique "
+          .. "references t1 (id), pair_id integer references t%d (id));"):format(i, i - 1, i // 2)
       end
       text[#text + 1] = "commit"
       db:script(table.concat(text, "\n"))
@@ -170,6 +231,40 @@ backends.each(function(backend)
     end)
   end)
 end)
+
+backends.each(function(backend)
+  local db
+  before_each(function() db = backend.open() end)
+
+  it("foreign keys to a table that is not there are left out", function()
+    db:script [[
+      set foreign_key_checks = 0;
+      create table a (id integer primary key, gone_id integer, b_id integer, foreign key (gone_id) references gone (id),
+        foreign key (b_id) references b (id));
+      create table b (id integer primary key);]]
+    assert.same({ a = { "b belongs_to b b_id=id ?" }, b = { "as has_many a id=b_id ?" } },
+      all_lines(foreign_keys.associations(db)))
+  end)
+
+  it("foreign keys to a table of another database are said with its name", function()
+    local other = backend.url("create table far (x integer, y integer, primary key (x, y))"):match "[^/]*$"
+    db:script(("create table near (id integer primary key, x integer not null, y integer not null, foreign key (x, y) "
+      .. "references %s.far (x, y))"):format(other))
+    local found = foreign_keys.associations(db)
+    assert.equal(1, #found.near)
+    assert.same({ other, "far" }, { found.near[1].schema, found.near[1].table:match "[^.]*$" })
+    db:execute "drop table near"
+  end)
+
+  it("foreign keys are unique by an index that holds the whole value, and no part of it", function()
+    db:script [[
+      create table codes (code varchar(40) primary key);
+      create table whole (code varchar(40) not null, unique (code), foreign key (code) references codes (code));
+      create table part (code varchar(40) not null, unique (code(3)), key (code), foreign key (code) references codes (code));]]
+    assert.same({ "has_many part", "has_one whole" },
+      { lines(foreign_keys.associations(db).codes)[1]:match "%S+ (%S+ %S+)", lines(foreign_keys.associations(db).codes)[2]:match "%S+ (%S+ %S+)" })
+  end)
+end, "mysql")
 
 describe("foreign keys of SQLite", function()
   local function of(ddl)
@@ -386,7 +481,7 @@ describe("Chinook's associations", function()
     return
   end
 
-  it("are the same on both databases", function()
+  it("are the same on all databases", function()
     local db = backends["sqlite memory"].open()
     db:script(shell.read(chinook .. "/sqlite.sql"))
     local pg = servers.postgres()
@@ -400,5 +495,9 @@ describe("Chinook's associations", function()
     local found = { snake(foreign_keys.associations(db)), snake(foreign_keys.associations(other)) }
     assert.same(chinook_expected, all_lines(found[1]))
     assert.same(found[1], found[2])
+    if not backends.mysql then return end
+    local mysql = backends.mysql.open()
+    mysql:script((shell.read(chinook .. "/mysql.sql"):gsub("^.*USE `Chinook`;", "")))
+    assert.same(found[1], snake(foreign_keys.associations(mysql)))
   end)
 end)

@@ -107,7 +107,8 @@ backends.each(function(backend)
           assert.equal(text, T:find(100 + i).name)
           assert.equal(text, T:find(100 + i).attrs[text])
           assert.equal(100 + i, T:where { name = text }:one().id)
-          if text ~= "" then assert.equal(1, T:where(weft.path("attrs", text), "=", text):count(), text) end
+          local found = text ~= "" and not (backend.dialect == "mysql" and text:find "^%-") -- MariaDB finds no such key
+          if found then assert.equal(1, T:where(weft.path("attrs", text), "=", text):count(), text) end
           assert.equal(1, T:where("name", "contains", text):where { id = 100 + i }:count())
           assert.equal(1, T:where("name", "begins_with", text):where { id = 100 + i }:count())
           assert.equal(1, T:where { id = 100 + i }:update { name = text .. "2" })
@@ -407,7 +408,7 @@ backends.each(function(backend)
         assert.equal("postgres", backend.dialect)
         assert.is_truthy(tostring(rows):find("1664", 1, true), tostring(rows))
       end
-      local wide = backend.dialect == "postgres" and 1600 or 2000
+      local wide = ({ postgres = 1600, mysql = 1000 })[backend.dialect] or 2000
       local columns, row = {}, { c1 = 1, c777 = 777 }
       for i = 1, wide do columns[i] = ("c%d integer"):format(i) end
       columns[1] = "c1 integer primary key"

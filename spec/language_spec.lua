@@ -12,11 +12,14 @@ local program = (os.getenv "WEFT_SPEC_BUILD" or shell.root() .. "/build/release"
 
 describe("statements of several tables", function()
   backends.each(function(backend)
+    if backend.dialect == "sqlite" then return end
     it("mean the same", function()
-      local ok, said = shell.run(shell.quote(program) .. " " .. shell.quote(backend.url()))
+      local url = backend.url()
+      local schema = backend.dialect == "postgres" and "public" or url:match "([^/]*)$"
+      local ok, said = shell.run(shell.words { program, url, schema })
       assert.is_true(ok, said)
     end)
-  end, "postgres")
+  end)
 end)
 
 backends.each(function(backend)

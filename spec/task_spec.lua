@@ -604,7 +604,8 @@ backends.each(function(backend)
 
     it("is cancelled and times out, and the database goes on", function()
       local db = backend.open(nil, { pool = { max = 2 } })
-      local slow = "with recursive c(n) as (select 1 union all select n + 1 from c where n < 1000000000) select count(*) from c"
+      local slow = backend.dialect == "mysql" and "select benchmark(10000000000, md5('x'))"
+        or "with recursive c(n) as (select 1 union all select n + 1 from c where n < 1000000000) select count(*) from c"
       raises("timeout", function() weft.timeout(0.05, function() db:query(slow) end) end)
       weft.run(function()
         local task = weft.spawn(function() db:query(slow) end)

@@ -246,26 +246,26 @@ BUILD struct weft_query *updating(struct weft_query *q, int n, const struct weft
 /* ---- the table of the specs, as each database would describe it ---- */
 
 struct build_column {
-  const char *name, *postgres, *sqlite;
+  const char *name, *postgres, *sqlite, *mysql, *kind; /* kind: of mysql */
   uint32_t oid, elem;
   uint8_t key;
   bool nullable, unique, lazy;
 };
 
 static const struct build_column build_columns[] = {
-    {"product_id", "bigint", "INTEGER", 20, 0, 1, false, true, false},
-    {"seller_id", "integer", "INT", 23, 0, 0, true, false, false},
-    {"title", "text", "TEXT", 25, 0, 0, false, false, false},
-    {"sku", "character varying(40)", "varchar(40)", 1043, 0, 0, true, true, false},
-    {"price", "numeric(10,2)", "decimal(10,2)", 1700, 0, 0, true, false, false},
-    {"weight", "double precision", "double", 701, 0, 0, true, false, false},
-    {"stock", "integer", "INT", 23, 0, 0, false, false, false},
-    {"active", "boolean", "boolean", 16, 0, 0, true, false, false},
-    {"attrs", "jsonb", "json", 3802, 0, 0, true, false, false},
-    {"body", "text", "TEXT", 25, 0, 0, true, false, true},
-    {"photo", "bytea", "BLOB", 17, 0, 0, true, false, false},
-    {"tags", "text[]", "", 1009, 25, 0, true, false, false},
-    {"created_at", "timestamp with time zone", "datetime", 1184, 0, 0, true, false, false},
+    {"product_id", "bigint", "INTEGER", "bigint(20)", "bigint", 20, 0, 1, false, true, false},
+    {"seller_id", "integer", "INT", "int(11)", "int", 23, 0, 0, true, false, false},
+    {"title", "text", "TEXT", "text collate utf8mb4_bin", "text", 25, 0, 0, false, false, false},
+    {"sku", "character varying(40)", "varchar(40)", "varchar(40) collate latin1_swedish_ci", "varchar", 1043, 0, 0, true, true, false},
+    {"price", "numeric(10,2)", "decimal(10,2)", "decimal(10,2)", "decimal", 1700, 0, 0, true, false, false},
+    {"weight", "double precision", "double", "double", "double", 701, 0, 0, true, false, false},
+    {"stock", "integer", "INT", "int(11)", "int", 23, 0, 0, false, false, false},
+    {"active", "boolean", "boolean", "tinyint(1)", "tinyint", 16, 0, 0, true, false, false},
+    {"attrs", "jsonb", "json", "longtext collate utf8mb4_bin", "json", 3802, 0, 0, true, false, false},
+    {"body", "text", "TEXT", "mediumtext collate utf8mb4_general_ci", "mediumtext", 25, 0, 0, true, false, true},
+    {"photo", "bytea", "BLOB", "blob", "blob", 17, 0, 0, true, false, false},
+    {"tags", "text[]", "", "point", "point", 1009, 25, 0, true, false, false},
+    {"created_at", "timestamp with time zone", "datetime", "timestamp(6)", "timestamp", 1184, 0, 0, true, false, false},
 };
 
 BUILD struct weft_table *products(const struct weft_dialect *d) {
@@ -273,9 +273,10 @@ BUILD struct weft_table *products(const struct weft_dialect *d) {
   uint32_t n = sizeof c / sizeof *c;
   for (uint32_t i = 0; i < n; i++) {
     const struct build_column *b = &build_columns[i];
-    const char *declared = d->numbered ? b->postgres : b->sqlite;
+    const char *declared = d->numbered ? b->postgres : d->row_locks ? b->mysql : b->sqlite;
     int32_t typmod = b->oid == 1700 ? 655366 : b->oid == 1043 ? 44 : -1;
-    struct weft_catalog_type t = {weft_slice_of(declared), b->oid, b->elem, typmod, {"", 0}};
+    struct weft_catalog_type t = {weft_slice_of(declared), b->oid, b->elem, typmod,
+                                  weft_slice_of(d->numbered || !d->row_locks ? "" : b->kind)};
     c[i] = (struct weft_table_column){.name = weft_slice_of(b->name),
                                       .declared = weft_slice_of(declared),
                                       .nullable = b->nullable,

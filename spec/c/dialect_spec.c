@@ -4,6 +4,7 @@
 
 #define PG (&weft_dialect_postgres)
 #define LITE (&weft_dialect_sqlite)
+#define MY (&weft_dialect_mysql)
 
 static const struct type_case {
   const struct weft_dialect *d;
@@ -46,6 +47,28 @@ static const struct type_case {
     {LITE, "datetime", 0, 0, -1, "", WEFT_ANY, 0, 0, -1, -1, NULL},
     {LITE, "point", 0, 0, -1, "", WEFT_ANY, 0, 0, -1, -1, NULL},
     {LITE, "", 0, 0, -1, "", WEFT_ANY, 0, 0, -1, -1, NULL},
+    {MY, "tinyint(1)", 0, 0, -1, "tinyint", WEFT_BOOL, 0, 0, -1, -1, NULL},
+    {MY, "tinyint(4)", 0, 0, -1, "tinyint", WEFT_INT, 0, 2, -1, -1, NULL},
+    {MY, "smallint(5) unsigned", 0, 0, -1, "smallint", WEFT_INT, 0, 4, -1, -1, NULL},
+    {MY, "int(10) unsigned", 0, 0, -1, "int", WEFT_INT, 0, 8, -1, -1, NULL},
+    {MY, "int", 0, 0, -1, "int", WEFT_INT, 0, 4, -1, -1, NULL},
+    {MY, "bigint(20)", 0, 0, -1, "bigint", WEFT_INT, 0, 8, -1, -1, NULL},
+    {MY, "bigint(20) unsigned", 0, 0, -1, "bigint", WEFT_DECIMAL, 0, 0, 20, 0, NULL},
+    {MY, "bit(63)", 0, 0, -1, "bit", WEFT_INT, 0, 8, -1, -1, NULL},
+    {MY, "bit(64)", 0, 0, -1, "bit", WEFT_DECIMAL, 0, 0, 20, 0, NULL},
+    {MY, "year(4)", 0, 0, -1, "year", WEFT_INT, 0, 2, -1, -1, NULL},
+    {MY, "decimal(65,38) unsigned zerofill", 0, 0, -1, "decimal", WEFT_DECIMAL, 0, 65, 65, 38, NULL},
+    {MY, "float", 0, 0, -1, "float", WEFT_FLOAT, 0, 4, -1, -1, NULL},
+    {MY, "double unsigned", 0, 0, -1, "double", WEFT_FLOAT, 0, 8, -1, -1, NULL},
+    {MY, "varchar(80) collate utf8mb4_bin", 0, 0, -1, "varchar", WEFT_TEXT, 0, 0, 80, -1, NULL},
+    {MY, "enum('a(1','b') collate utf8mb4_bin", 0, 0, -1, "enum", WEFT_TEXT, 0, 0, -1, -1, NULL},
+    {MY, "longtext collate utf8mb4_bin", 0, 0, -1, "longtext", WEFT_TEXT, 0, 0, -1, -1, NULL},
+    {MY, "longtext collate utf8mb4_bin", 0, 0, -1, "json", WEFT_JSON, 0, 0, -1, -1, NULL},
+    {MY, "varbinary(16)", 0, 0, -1, "varbinary", WEFT_BYTES, 0, 0, -1, -1, NULL},
+    {MY, "datetime(6)", 0, 0, -1, "datetime", WEFT_TIMESTAMP, 0, 0, -1, -1, NULL},
+    {MY, "timestamp", 0, 0, -1, "timestamp", WEFT_TIMESTAMPTZ, 0, 0, -1, -1, NULL},
+    {MY, "uuid", 0, 0, -1, "uuid", WEFT_UUID, 0, 0, -1, -1, NULL},
+    {MY, "point", 0, 0, -1, "point", WEFT_ANY, 0, 0, -1, -1, NULL},
 };
 
 static void type_is(const struct type_case *c) {
@@ -105,10 +128,24 @@ int main(void) {
       expect_int(PG->collation(WEFT_LIT(""), WEFT_LIT("x")), WEFT_COLLATE_UNKNOWN);
     }
   }
+  describe("MySQL's collations") {
+    static const struct collation_case named[] = {
+        {"binary", "x", WEFT_COLLATE_BINARY},          {"utf8mb4_nopad_bin", "x", WEFT_COLLATE_BINARY},
+        {"utf8mb4_0900_bin", "x", WEFT_COLLATE_BINARY}, {"utf8mb4_bin", "x", WEFT_COLLATE_RTRIM},
+        {"utf8mb3_bin", "x", WEFT_COLLATE_RTRIM},      {"ascii_bin", "x", WEFT_COLLATE_RTRIM},
+        {"latin1_bin", "x", WEFT_COLLATE_UNKNOWN},     {"utf8mb4_general_ci", "x", WEFT_COLLATE_UNKNOWN},
+        {"utf8mb4_0900_as_cs", "x", WEFT_COLLATE_UNKNOWN}, {"", "x", WEFT_COLLATE_UNKNOWN},
+    };
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+      it(named[i].told) {
+        expect_int(MY->collation(weft_slice_of(named[i].told), weft_slice_of(named[i].name)), named[i].want);
+      }
+  }
   describe("dialects") {
     it("are found by name") {
       expect(weft_dialect_find("postgres") == PG);
       expect(weft_dialect_find("sqlite") == LITE);
+      expect(weft_dialect_find("mysql") == MY);
       expect(weft_dialect_find("oracle") == NULL);
     }
     it("begin transactions in their own words") {
@@ -116,6 +153,9 @@ int main(void) {
       expect_str(PG->begin[1][3], "begin isolation level serializable read only");
       expect_str(LITE->begin[0][3], "begin immediate");
       expect_str(LITE->begin[1][0], "begin deferred");
+      expect_str(MY->begin[0][0], "start transaction");
+      expect_str(MY->begin[1][2],
+                 "set transaction isolation level repeatable read; start transaction read only");
     }
   }
   build_end();

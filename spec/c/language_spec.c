@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the renderer writes of several tables, run by a database: SQLite in memory, or the URL that is
-   the only argument (spec/language_spec.lua gives PostgreSQL's). Every query runs twice: the second time
-   from its plan in the cache. */
+/* What the renderer writes of several tables, run by a database: SQLite in memory, or the one whose URL is
+   the first argument, and the name of its schema the second (spec/language_spec.lua gives them). Every
+   query runs twice: the second time from its plan in the cache. */
 #include "build.h"
 #include "db_support.h"
 
@@ -381,13 +381,14 @@ static void found_by_key(int64_t id, int64_t rows) {
   weft_call_reset(&call);
 }
 
-static void wire(void) {
+/* schema: the one that the tables are in. */
+static void wire(const char *schema) {
   products_of = learn(NULL, "products", NULL);
   variants_of = learn(NULL, "variants", "deleted_at");
   images_of = learn(NULL, "images", NULL);
   employees_of = learn(NULL, "employees", NULL);
   odd_of = learn(NULL, "j1", NULL);
-  said_of = learn(weft_db_dialect(w.db)->numbered ? "public" : "main", "employees", NULL);
+  said_of = learn(schema, "employees", NULL);
   struct weft_table *p = weft_relation_table(products_of), *v = weft_relation_table(variants_of);
   struct weft_table *e = weft_relation_table(employees_of), *o = weft_relation_table(odd_of);
   variants = associate("variants", p, "product_id", v, "product_id");
@@ -408,7 +409,7 @@ static void unwire(void) {
 
 int main(int argc, char **argv) {
   if (!world_open(&w, argc > 1 ? argv[1] : "sqlite::memory:", NULL) || !script(&w, SHOP)) return 1;
-  wire();
+  wire(argc > 2 ? argv[2] : "main");
   describe("a condition on an association") { facts_of_some(); }
   describe("a table that belongs to itself") { facts_of_self(); }
   describe("a table of a schema") { facts_of_schemas(); }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "build.h"
+#include "decimal.h"
 
 #define PG (&weft_dialect_postgres)
 #define LITE (&weft_dialect_sqlite)
@@ -282,6 +283,12 @@ static void encode(struct weft_slot slot, struct weft_value list, const char *wa
   encode((struct weft_slot){.form = form_}, (list)->value, "" want, sizeof(want) - 1)
 #define REFUSE(form_, list) encode((struct weft_slot){.form = form_}, (list)->value, NULL, 0)
 
+static struct weft_value decimal_of(const char *text) {
+  struct weft_decimal *d = weft_arena_alloc(&build_arena, sizeof *d);
+  weft_decimal_parse(weft_slice_of(text), d);
+  return (struct weft_value){.type = WEFT_DECIMAL, .u.dec = d};
+}
+
 static void lists(void) {
   it("writes integers and text as JSON") {
     ENCODE(WEFT_SLOT_JSON, LIST(I(INT64_MIN), I(INT64_MAX), T("a\"\\\n"), weft_bool(true)),
@@ -299,7 +306,22 @@ static void lists(void) {
     ENCODE(WEFT_SLOT_JOINED, list, "\0a\0b\xff");
     ENCODE(WEFT_SLOT_SPANS, list, "[[2,3],[5,0],[5,1]]");
   }
+  it("writes what json_table reads in the column's type") {
+    struct weft_value bytes = T("\0'\xff"), at = I(1500000);
+    bytes.type = WEFT_BYTES;
+    at.type = WEFT_TIMESTAMPTZ;
+    ENCODE(WEFT_SLOT_JSON_TEXT, LIST(I(INT64_MIN), F(0.1), F(1e300), T("a\""), weft_bool(true)),
+           "[-9223372036854775808,0.1,1e+300,\"a\\\"\",1]");
+    ENCODE(WEFT_SLOT_JSON_TEXT, list_of(1, &bytes), "[\"0027ff\"]");
+    ENCODE(WEFT_SLOT_JSON_TEXT, list_of(1, &at), "[\"1970-01-01T00:00:01.500000\"]");
+    ENCODE(WEFT_SLOT_JSON_TEXT, LIST(decimal_of("-12345678901234567890.5"), decimal_of("0.30")),
+           "[-12345678901234567890.5,0.30]");
+  }
   it("refuses what would not arrive as it is") {
+    REFUSE(WEFT_SLOT_JSON_TEXT, LIST(F(INFINITY)));
+    REFUSE(WEFT_SLOT_JSON_TEXT, LIST(T("\xff")));
+    REFUSE(WEFT_SLOT_JSON_TEXT, LIST(decimal_of("1e-31")));
+    REFUSE(WEFT_SLOT_JSON_TEXT, LIST(decimal_of("1e36")));
     REFUSE(WEFT_SLOT_JSON, LIST(T("a\0b")));
     REFUSE(WEFT_SLOT_JSON, LIST(T("\xff")));
     REFUSE(WEFT_SLOT_JSON_REAL, LIST(F(NAN)));

@@ -3,6 +3,7 @@
 
 #define PG &weft_dialect_postgres
 #define LITE &weft_dialect_sqlite
+#define MY &weft_dialect_mysql
 
 static const struct raw_case {
   const struct weft_dialect *d;
@@ -55,6 +56,18 @@ static const struct raw_case {
     {PG, "???", "?$1", 1},
     {PG, "sélect ? é", "sélect $1 é", 1},
     {PG, "- ? / ? $ ?", "- $1 / $2 $ $3", 3},
+    {PG, "a # ?", "a # $1", 1},
+    {MY, "select `a?`, \"b?\", 'c\\'?', ?", "select `a?`, \"b?\", 'c\\'?', ?", 1},
+    {MY, "select `a\\`, ?", "select `a\\`, ?", 1},
+    {MY, "select \"a\\\"?\", ?", "select \"a\\\"?\", ?", 1},
+    {MY, "select ? # ? '\n, ?", "select ? # ? '\n, ?", 2},
+    {MY, "select 1 -- ? '\n, 1--?, 1 --", "select 1 -- ? '\n, 1--?, 1 --", 1},
+    {MY, "select 1 /* ? /* ' */, ?", "select 1 /* ? /* ' */, ?", 1},
+    {MY, "/*!50701 select ? */ /*M! , '?' , ? */", "/*!50701 select ? */ /*M! , '?' , ? */", 2},
+    {MY, "select @a := ?, @@b, :c, $1", "select @a := ?, @@b, :c, $1", 1},
+    {MY, "select '", NULL, 0},
+    {MY, "select 'a\\'", NULL, 0},
+    {MY, "select `a", NULL, 0},
 };
 
 static const struct class_case {
@@ -103,6 +116,26 @@ static const struct class_case {
     {LITE, "pragma table_info(t)", WEFT_S_READ},
     {LITE, "pragma main.table_info ('t')", WEFT_S_READ},
     {LITE, "pragma wal_checkpoint(truncate)", WEFT_S_WRITE},
+    {PG, "load 'x'", WEFT_S_CONTROL},
+    {MY, "# delete\n select 1", WEFT_S_READ},
+    {MY, "describe t", WEFT_S_READ},
+    {MY, "desc t", WEFT_S_READ},
+    {MY, "show tables", WEFT_S_READ},
+    {MY, "explain format=json select 1", WEFT_S_READ},
+    {MY, "analyze select 1", WEFT_S_WRITE},
+    {MY, "select 1 into outfile 'x'", WEFT_S_WRITE},
+    {MY, "/*!40101 set names utf8 */", WEFT_S_CONTROL},
+    {MY, "/*!50701 delete from t */", WEFT_S_WRITE},
+    {MY, "replace into t values (1)", WEFT_S_WRITE},
+    {MY, "call p()", WEFT_S_WRITE},
+    {MY, "load data infile 'x' into table t", WEFT_S_WRITE},
+    {MY, "lock tables t write", WEFT_S_CONTROL},
+    {MY, "unlock tables", WEFT_S_CONTROL},
+    {MY, "handler t open", WEFT_S_CONTROL},
+    {MY, "xa start 'x'", WEFT_S_CONTROL},
+    {MY, "use d", WEFT_S_CONTROL},
+    {MY, "set autocommit = 0", WEFT_S_CONTROL},
+    {MY, "# nothing", WEFT_S_EMPTY},
     {PG, "", WEFT_S_EMPTY},
     {PG, " ; -- nothing", WEFT_S_EMPTY},
     {PG, "'x", WEFT_S_WRITE},

@@ -753,20 +753,20 @@ static const struct expected {
      NULL},
     {"per_part",
      "select `title`, `cost` from (select `title`, `price` as `cost`, row_number() over "
-     "(partition by `seller_id` order by `price` desc) as `weft_n` from `products` where "
-     "`stock` > $1) as q where `weft_n` <= 3 order by `weft_n`",
+     "(partition by `seller_id` order by `price` desc) as weft_n from `products` where "
+     "`stock` > $1) as q where weft_n <= 3 order by weft_n",
      "select `title`, `cost` from (select `title`, `price` as `cost`, row_number() over "
-     "(partition by `seller_id` order by `price` desc) as `weft_n` from `products` where "
-     "`stock` > ?) as q where `weft_n` <= 3 order by `weft_n`",
+     "(partition by `seller_id` order by `price` desc) as weft_n from `products` where "
+     "`stock` > ?) as q where weft_n <= 3 order by weft_n",
      "integer 1",
      NULL},
     {"per_part_key",
      "select {rows} from (select {rows}, row_number() over (partition by `seller_id`, "
-     "`active` order by `product_id`) as `weft_n` from `products`) as q where `weft_n` > $1 "
-     "and `weft_n` <= $1 + 3 order by `weft_n`",
+     "`active` order by `product_id`) as weft_n from `products`) as q where weft_n > $1 "
+     "and weft_n <= $1 + 3 order by weft_n",
      "select {rows} from (select {rows}, row_number() over (partition by `seller_id`, "
-     "`active` order by `product_id`) as `weft_n` from `products`) as q where `weft_n` > ? "
-     "and `weft_n` <= ? + 3 order by `weft_n`",
+     "`active` order by `product_id`) as weft_n from `products`) as q where weft_n > ? "
+     "and weft_n <= ? + 3 order by weft_n",
      "integer 4",
      "integer 4|integer 4"},
     {"per_unlimited",
@@ -776,11 +776,11 @@ static const struct expected {
      NULL},
     {"per_count",
      "select count(*) as `count` from (select `title` from (select `title`, row_number() over "
-     "(partition by `seller_id` order by `product_id`) as `weft_n` from `products`) as q "
-     "where `weft_n` > $1 order by `weft_n`) as q",
+     "(partition by `seller_id` order by `product_id`) as weft_n from `products`) as q "
+     "where weft_n > $1 order by weft_n) as q",
      "select count(*) as `count` from (select `title` from (select `title`, row_number() over "
-     "(partition by `seller_id` order by `product_id`) as `weft_n` from `products`) as q "
-     "where `weft_n` > ? order by `weft_n`) as q",
+     "(partition by `seller_id` order by `product_id`) as weft_n from `products`) as q "
+     "where weft_n > ? order by weft_n) as q",
      "integer 4",
      NULL},
     {"soft_rows",

@@ -7,12 +7,16 @@
 #include "render_cases.h"
 
 #define SHOW_HEAD \
-  "\"product_id\", \"seller_id\", \"title\", \"sku\", \"price\", \"weight\", \"stock\", \"active\", \"attrs\", "
-#define SHOW_TAIL "\"photo\", \"tags\", \"created_at\""
+  "`product_id`, `seller_id`, `title`, `sku`, `price`, `weight`, `stock`, `active`, `attrs`, "
+#define SHOW_TAIL "`photo`, `tags`, `created_at`"
 
-SPEC_UNUSED static void show_sql(struct weft_buf *out, const char *sql) {
+SPEC_UNUSED static void show_sql(struct weft_buf *out, char quote, const char *text) {
   static const char rows_text[] = SHOW_HEAD SHOW_TAIL;
-  static const char stored_text[] = SHOW_HEAD "\"body\", " SHOW_TAIL;
+  static const char stored_text[] = SHOW_HEAD "`body`, " SHOW_TAIL;
+  struct weft_buf plain;
+  weft_buf_init(&plain);
+  for (; *text; text++) weft_buf_char(&plain, *text == quote ? '`' : *text);
+  const char *sql = weft_buf_cstr(&plain);
   while (*sql) {
     if (!strncmp(sql, rows_text, sizeof rows_text - 1)) {
       weft_buf_str(out, "{rows}");
@@ -21,10 +25,10 @@ SPEC_UNUSED static void show_sql(struct weft_buf *out, const char *sql) {
       weft_buf_str(out, "{stored}");
       sql += sizeof stored_text - 1;
     } else {
-      weft_buf_char(out, *sql == '"' ? '`' : *sql);
-      sql++;
+      weft_buf_char(out, *sql++);
     }
   }
+  weft_buf_release(&plain);
 }
 
 /* decimal 5|[integer 1, null]; bytes in hex */
@@ -58,7 +62,7 @@ SPEC_UNUSED static void show_query(const struct weft_dialect *d, const struct re
   } else {
     uint32_t n = p->nslots * weft_plan_runs(p, q);
     struct weft_value *v = weft_arena_alloc(&arena, (n + 1) * sizeof *v);
-    show_sql(sql, p->sql.p);
+    show_sql(sql, d->quote, p->sql.p);
     if (weft_plan_bind(p, q, &arena, v, &err)) weft_buf_str(params, err.message);
     else
       for (uint32_t i = 0; i < n; i++) {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "render_expected.h"
+#include "render_expected_mysql.h"
 #include "render_show.h"
 
 #define PG (&weft_dialect_postgres)
 #define LITE (&weft_dialect_sqlite)
+#define MY (&weft_dialect_mysql)
 
 static const struct render_query *find_query(const char *name) {
   for (size_t i = 0; i < sizeof render_queries / sizeof *render_queries; i++)
@@ -11,14 +13,14 @@ static const struct render_query *find_query(const char *name) {
   return NULL;
 }
 
-static void compare(const struct weft_dialect *d, const struct expected *e) {
+static void compare(const struct weft_dialect *d, const char *name, const char *want,
+                    const char *want_params) {
   struct weft_buf sql, params;
-  const char *want = d == PG || !e->sqlite_params ? e->params : e->sqlite_params;
   weft_buf_init(&sql);
   weft_buf_init(&params);
-  show_query(d, find_query(e->name), &sql, &params);
-  expect_str(weft_buf_cstr(&sql), d == PG ? e->postgres : e->sqlite);
-  expect_str(weft_buf_cstr(&params), want);
+  show_query(d, find_query(name), &sql, &params);
+  expect_str(weft_buf_cstr(&sql), want);
+  expect_str(weft_buf_cstr(&params), want_params);
   weft_buf_release(&sql);
   weft_buf_release(&params);
 }
@@ -239,11 +241,17 @@ int main(void) {
   describe("rendering") {
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
       it(expected[i].name) {
-        compare(PG, &expected[i]);
-        compare(LITE, &expected[i]);
+        const struct expected *e = &expected[i];
+        const struct expected_mysql *m = &expected_mysql[i];
+        compare(PG, e->name, e->postgres, e->params);
+        compare(LITE, e->name, e->sqlite, e->sqlite_params ? e->sqlite_params : e->params);
+        expect_str(m->name, e->name);
+        compare(MY, e->name, m->sql, m->params ? m->params : e->params);
       }
     it("has an expectation for every query") {
       expect_int(sizeof expected / sizeof *expected,
+                 sizeof render_queries / sizeof *render_queries);
+      expect_int(sizeof expected_mysql / sizeof *expected_mysql,
                  sizeof render_queries / sizeof *render_queries);
     }
     it("writes a wide condition as a shallow tree") { wide(); }

@@ -11,6 +11,7 @@
 local shell = require "spec.support.shell"
 local servers = require "spec.support.servers"
 local recycle = require "spec.support.recycle"
+local mysql_text = require "spec.support.mysql_text"
 
 local backends = {}
 
@@ -42,12 +43,13 @@ function backends.inside_fact() return false end
 ---Called by the spec runner when a fact is over (its after_each is still to come).
 function backends.next_fact() fact = fact + 1 end
 
----The text for this backend: a string is for all, a table has one per dialect.
+---The text for this backend: a string is for all, a table has one per dialect; MySQL's follows from
+---PostgreSQL's where it is not there.
 local function text_for(backend, ddl)
-  if type(ddl) == "table" then
-    return ddl[backend.dialect] or error("no text for " .. backend.dialect, 3)
-  end
-  return ddl
+  local mysql = backend.dialect == "mysql"
+  if type(ddl) == "string" then return mysql and mysql_text.of(ddl) or ddl end
+  if not ddl then return nil end
+  return ddl[backend.dialect] or (mysql and mysql_text.of(ddl.postgres)) or error("no text for " .. backend.dialect, 3)
 end
 
 local function sqlite_file(ddl)
@@ -76,14 +78,27 @@ local function postgres(ddl)
   return pg.url(database)
 end
 
+---Connections are cut before it goes: a drop would wait for what they have locked.
+local function mysql(ddl)
+  local my = servers.mysql()
+  local database = my.create_database()
+  note(function() my.drop_database(database) end)
+  if ddl then my.sql(ddl, database) end
+  return my.url(database)
+end
+
 local rows = {
   { name = "sqlite file", dialect = "sqlite", make = sqlite_file },
   { name = "sqlite memory", dialect = "sqlite", make = sqlite_memory, memory = true },
   { name = "postgres", dialect = "postgres", make = postgres },
+  { name = "mysql", dialect = "mysql", make = mysql },
 }
 
 local function complete(row)
   local backend = { name = row.name, dialect = row.dialect, memory = row.memory or false }
+
+  ---@param ddl? string|table
+  function backend.text(ddl) return text_for(backend, ddl) end
 
   ---The url of a fresh empty database, filled by the database's own client (not possible in memory).
   ---@param ddl? string|table a script, or one per dialect
@@ -95,7 +110,7 @@ local function complete(row)
   ---A fresh database as Weft sees it, filled through Weft.
   ---@param ddl? string|table a script, or one per dialect
   ---@param options? table more options of weft.configure for this database, as { pool = { max = 4 } }
-  ---@return table db, string name
+  ---@return table db, string name, string url
   function backend.open(ddl, options)
     local weft = require "weft"
     local database = { url = backend.url() }
@@ -106,7 +121,7 @@ local function complete(row)
     made[#made].db = db
     local text = text_for(backend, ddl)
     if text then db:script(text) end
-    return db, name
+    return db, name, database.url
   end
   return backend
 end

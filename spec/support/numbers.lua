@@ -6,6 +6,7 @@ local M = {}
 M.schema = {
   sqlite = "create table t (id integer primary key, n integer); create table other (id integer primary key)",
   postgres = "create table t (id serial primary key, n integer); create table other (id serial primary key)",
+  mysql = "create table t (id integer auto_increment primary key, n integer); create table other (id integer auto_increment primary key)",
 }
 
 ---@param current fun(): weft.Database the database of the running spec

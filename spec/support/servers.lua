@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Real servers for the specs: a private PostgreSQL and a PgBouncer (transaction mode), each started at
--- first use, shared by all spec files of one run, stopped by spec/run.lua at its end.
+-- Real servers for the specs: a private PostgreSQL, a PgBouncer (transaction mode) and a MariaDB (servers_mysql.lua),
+-- each started at first use, shared by all spec files of one run, stopped by spec/run.lua at its end.
 --
 -- A run has a folder run-PID that names its owner (process number and start time). Folders whose owner
 -- is gone belong to a run that was killed: the next run stops their servers and removes them, so runs
@@ -21,6 +21,10 @@ servers.users = {
   scram = { name = "weft_scram", password = "s3cret scram/@:%" },
   md5 = { name = "weft_md5", password = "s3cret-md5" },
   password = { name = "weft_password", password = "s3cret-plain" },
+  mysql = { -- those of the MariaDB
+    native = { name = "weft_native", password = "s3cret native/@:%" },
+    tls = { name = "weft_tls", password = "s3cret-tls" },
+  },
 }
 
 -- Places --------------------------------------------------------------------------------------
@@ -95,7 +99,8 @@ end
 local function stop_folder(folder)
   for name in must("ls " .. quote(folder)):gmatch("[^\n]+") do
     local path = folder .. "/" .. name
-    local pid = server_pid(path .. "/pgbouncer.pid", path) or server_pid(path .. "/data/postmaster.pid", path)
+    local pid = server_pid(path .. "/pgbouncer.pid", path) or server_pid(path .. "/mysqld.pid", path)
+      or server_pid(path .. "/data/postmaster.pid", path)
     if pid then finish(pid, "QUIT") end
   end
   run("rm -rf " .. quote(folder))
@@ -401,6 +406,22 @@ function servers.pgbouncer()
   end
   pb.start()
   return pb
+end
+
+-- MariaDB -------------------------------------------------------------------------------------
+
+---A MariaDB server of this run: host, port, user, data, socket, ca, and url, sql, create_database, drop_database,
+---pid, running, stop, kill, start.
+---@param options? { name?: string, ssl?: boolean } another name is another server
+function servers.mysql(options)
+  options = options or {}
+  local name = options.name or (options.ssl and "mysql-tls" or "mysql")
+  if not started[name] then
+    local ground = { place = place, server_pid = server_pid, finish = finish, encode = encode, users = servers.users }
+    started[name] = require "spec.support.servers_mysql"(ground, run_folder() .. "/" .. name, options.ssl or false)
+  end
+  started[name].start()
+  return started[name]
 end
 
 -- Proxy ---------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ local there = [[
 local function schema(text)
   local _, n = text:gsub("%%s", "")
   local function of(word) return text:format(table.unpack({ word, word, word, word }, 1, n)) end
-  return { sqlite = of "datetime", postgres = of "timestamptz" }
+  return { sqlite = of "datetime", postgres = of "timestamptz", mysql = of "timestamp(6) null" }
 end
 
 local filling = {

@@ -1,0 +1,167 @@
+-- SPDX-License-Identifier: MIT
+-- Backup, restore and backfill: exact values, all or nothing, and no file that is not whole.
+
+local backends = require "spec.support.backends"
+local backup = require "weft.backup"
+local migrate = require "weft.migrate"
+local raises = require "spec.support.raises"
+local shell = require "spec.support.shell"
+local weft = require "weft"
+
+local everything = {
+  sqlite = [[create table things (id integer primary key, big bigint, price decimal(10,2), f real, ok boolean, name text, data blob,
+    attrs json, untyped, "two
+lines" text); create index things_name on things (name);]],
+  postgres = [[create table things (id integer generated always as identity primary key, big bigint, price numeric(40,20), f double precision,
+    ok boolean, name text, data bytea, attrs jsonb, tags text[], at timestamptz, span interval, untyped int4range, "two
+lines" text, twice bigint generated always as (big) stored); create index things_name on things (name);]],
+  mysql = [[create table things (id integer primary key auto_increment, big bigint, price decimal(10,2), f double, ok boolean, name varchar(200),
+    data blob, attrs json, at datetime(6), untyped varchar(20), `two
+lines` text);]],
+}
+local rows = {
+  sqlite = [[insert into things values (1, 9223372036854775807, 1.10, 0.1, true, 'it''s "q" \ 🚀', x'00ff80', '{"a":[1,null]}', x'00', 'x'),
+    (2, -9223372036854775808, null, 1e300, false, '', x'', 'null', 7, null), (3, null, null, 9e999, null, null, null, null, 0.1, null),
+    (4, 4, 4, -0.0, 0, '4', '4', '4', '4', '4')]],
+  postgres = [[insert into things (big, price, f, ok, name, data, attrs, tags, at, span, untyped, "two
+lines") values (9223372036854775807, 1.10000000000000000001, 0.1, true, 'it''s "q" \ 🚀', '\x00ff80', '{"a":[1,null]}', '{a,"b c",null}',
+    '2024-02-29 12:00:00.123456+02', '1 mon 3 days', '[1,5)', 'x'), (-9223372036854775808, 'NaN', '-Infinity', false, '', '', 'null', '{}',
+    'infinity', null, 'empty', null), (null, null, null, null, null, null, null, null, null, null, null, null)]],
+  mysql = [[insert into things values (1, 9223372036854775807, 1.10, 0.1, true, 'it''s 🚀', x'00ff80', '{"a":[1,null]}', '2024-02-29 12:00:00.123456',
+    '7', 'x'), (2, null, null, null, false, '', x'', null, null, null, null)]],
+}
+
+backends.each(function(backend)
+  local db, folder, path
+  before_each(function()
+    db = backend.open(everything)
+    folder = shell.must("mktemp -d"):gsub("%s+$", "")
+    path = folder .. "/things.jsonl"
+  end)
+  after_each(function() shell.run("rm -rf " .. shell.quote(folder)) end)
+
+  local quiet = { quiet = true }
+  local function text_of(handle)
+    local casts = { sqlite = "select quote(%s) from things order by id", postgres = "select things::text from things order by id",
+      mysql = "select hex(%s) from things order by id" }
+    local out = {}
+    local names = { sqlite = { "id", "big", "price", "f", "ok", "name", "data", "attrs", "untyped" }, postgres = { "x" },
+      mysql = { "id", "big", "price", "f", "ok", "name", "data", "attrs", "at", "untyped" } }
+    for _, name in ipairs(names[backend.dialect]) do
+      for _, row in ipairs(handle:rows((casts[backend.dialect]:gsub("%%s", name)))) do out[#out + 1] = row[1] end
+    end
+    return table.concat(out, "\n")
+  end
+  local function restore(options)
+    options = options or {}
+    options.quiet = true
+    return backup.restore(db, path, options)
+  end
+
+  describe("a backup", function()
+    it("gives back every value, into a new database and over the old rows", function()
+      db:execute(rows[backend.dialect])
+      local before = text_of(db)
+      local count = backup.write(db, "things", path, quiet)
+      raises("unique", function() restore() end)
+      db:execute "update things set name = 'changed'"
+      assert.equal(count, restore { replace = true })
+      assert.equal(before, text_of(db))
+      db:execute "update things set name = 'changed'"
+      if backend.dialect ~= "postgres" then
+        restore { upsert = true }
+        assert.equal(before, text_of(db))
+      end
+      local other = backend.open()
+      assert.equal(count, backup.restore(other, path, quiet))
+      assert.equal(before, text_of(other))
+      assert.equal(db:schema():table("things").columns.big.type, other:schema():table("things").columns.big.type)
+      if backend.dialect == "postgres" then other:execute "insert into things (big) values (1)" end
+    end)
+
+    it("has pages, a condition and gzip", function()
+      local list = {}
+      for i = 1, 2500 do list[i] = ("(%d)"):format(i) end
+      db:execute(("insert into things (big) values %s"):format(table.concat(list, ", ")))
+      assert.equal(2500, backup.write(db, "things", path .. ".gz", quiet))
+      assert.is_true(#shell.read(path .. ".gz") < 50000)
+      backup.restore(db, path .. ".gz", { quiet = true, replace = true })
+      assert.same({ { 2500, 2500 * 2501 // 2 } }, db:rows "select count(*), cast(sum(big) as integer) from things")
+      assert.equal(10, backup.write(db, "things", path, { quiet = true, where = "big <= 10" }))
+      db:execute "create table loose (n integer)"
+      db:execute(("insert into loose values %s"):format(table.concat(list, ", ")))
+      assert.equal(2500, backup.write(db, "loose", path, quiet))
+      assert.equal(2500, restore { replace = true })
+    end)
+
+    it("that is not whole is refused, and nothing of it stays", function()
+      db:execute(rows[backend.dialect])
+      local before = text_of(db)
+      backup.write(db, "things", path, quiet)
+      local whole = shell.read(path)
+      local last = whole:match "\n([^\n]*\n)$"
+      for _, text in ipairs { whole:sub(1, -#last - 1), whole:sub(1, #whole // 2), "", "x\n", whole .. "x", whole:gsub("7", "8", 1),
+        (whole:gsub("\n%[[^\n]*\n", "\n", 1)) } do
+        shell.write(path, text)
+        raises("usage", function() restore { replace = true } end, "no whole backup")
+        assert.equal(before, text_of(db))
+      end
+      raises("usage", function() backup.restore(db, folder .. "/none", quiet) end, "cannot open")
+      raises("usage", function() backup.write(db, "thing", path, quiet) end, "no table 'thing'")
+      raises("usage", function() backup.write(db, "things", folder .. "/no/x", quiet) end, "cannot open")
+    end)
+
+    it("goes into another kind of database where the types fit", function()
+      db:execute "create table plain (id integer primary key, name varchar(20), n bigint)"
+      db:execute "insert into plain values (1, 'a', 9007199254740993), (2, null, null)"
+      backup.write(db, "plain", path, quiet)
+      for _, other_backend in ipairs(backends.list) do
+        local other = other_backend.open "create table plain (id integer primary key, name varchar(20), n bigint)"
+        assert.equal(2, backup.restore(other, path, quiet))
+        assert.same({ { 9007199254740993 }, {} }, other:rows "select n from plain order by id")
+      end
+    end)
+  end)
+
+  describe("a backfill", function()
+    local function fill(n)
+      local list = {}
+      for i = 1, n do list[i] = ("(%d)"):format(i) end
+      db:execute(("insert into things (big) values %s"):format(table.concat(list, ", ")))
+    end
+
+    it("reaches every row in batches, once", function()
+      fill(2345)
+      local batches = 0
+      local off = weft.on("query", function(info)
+        if info.sql:find "^update .?things" then batches = batches + 1 end
+      end)
+      local options = { table = "things", set = "big = big + 1", batch = 100, progress = false }
+      assert.equal(2345, migrate.backfill(db, options))
+      off()
+      assert.equal(24, batches)
+      assert.equal(0, migrate.backfill(db, options))
+      assert.same({ { 2, 2346 } }, db:rows "select min(big), max(big) from things")
+    end)
+
+    it("that was cut off goes on where it was", function()
+      fill(1000)
+      local set = "big = big + 1 / (case when big = 777 and name is null then 0 else 1 end)"
+      if backend.dialect == "sqlite" then set = "big = case when big = 777 and name is null then abs(-9223372036854775808) else big + 1 end" end
+      local options = { table = "things", set = set, batch = 10, progress = false, where = "big > 0", name = "x" }
+      assert.is_false((pcall(migrate.backfill, db, options)))
+      assert.equal(770, db:query("select done from weft_backfills")[1].done)
+      db:execute "update things set name = 'ok' where big = 777"
+      assert.equal(230, migrate.backfill(db, options))
+      assert.same({ { 2, 1001 } }, db:rows "select min(big), max(big) from things")
+    end)
+
+    it("is refused when it makes no sense", function()
+      raises("usage", function() migrate.backfill(db, { table = "thing", set = "a = 1" }) end, "no table 'thing'")
+      raises("usage", function() migrate.backfill(db, { table = "things" }) end, "set is text")
+      raises("usage", function() migrate.backfill(db, { table = "things", set = "x", batch = 0 }) end, "batch")
+      db:execute "create table loose (n integer)"
+      raises("usage", function() migrate.backfill(db, { table = "loose", set = "n = 1" }) end, "no primary key")
+    end)
+  end)
+end)
