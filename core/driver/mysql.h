@@ -123,8 +123,8 @@ static inline struct weft_my_conn *weft_my_of(struct weft_conn *c) {
 /* ---- mysql.c: the life of a connection; steps ---- */
 void weft_my_begin(struct weft_my_conn *c, const struct weft_my_step *step);
 bool weft_my_watch(struct weft_my_conn *c); /* once connected */
-/* Sends text, which may be several statements, and reads every answer; the last one's rows stay in
-   run.rows when keep is set. */
+/* Sends text, which may be several statements, and reads every answer; the first rows stay in run.rows
+   when an operation is under way that is no script. */
 void weft_my_send(struct weft_my_conn *c, const char *text, size_t length,
                   void (*sent)(struct weft_my_conn *c));
 void weft_my_lost(struct weft_my_conn *c, const struct weft_error *err);
@@ -177,8 +177,7 @@ int weft_my_fail_connect(const struct weft_my_conn *c, struct weft_error *err, u
 /* ---- mysql_cancel.c ---- */
 void weft_my_abort(struct weft_conn *base, struct weft_op *op, enum weft_kind why);
 bool weft_my_kill_waits(const struct weft_my_conn *c); /* it may still hit what comes next */
-void weft_my_kill_over(struct weft_my_conn *c);
-void weft_my_kill_detach(struct weft_my_conn *c); /* the connection goes */
+void weft_my_kill_detach(struct weft_my_conn *c); /* the answer is here, or the connection goes */
 int weft_my_why(struct weft_error *err, enum weft_kind why);
 
 #endif

@@ -68,8 +68,6 @@ static void ended(void *ud, bool cancelled) {
 
 bool weft_my_kill_waits(const struct weft_my_conn *c) { return c->kill && !c->kill->ended; }
 
-void weft_my_kill_over(struct weft_my_conn *c) { weft_my_kill_detach(c); }
-
 void weft_my_kill_detach(struct weft_my_conn *c) {
   struct weft_my_kill *k = c->kill;
   c->kill = NULL;

@@ -86,7 +86,7 @@ void weft_my_finish(struct weft_my_conn *c) {
   struct weft_error err;
   struct weft_rows *rows = NULL;
   if (weft_my_kill_waits(c)) return;
-  weft_my_kill_over(c);
+  weft_my_kill_detach(c);
   c->base.tx = tx_state(c);
   /* A sleep() that was killed answers as if it had ended well. */
   bool failed = r->failed || (op->why && op->plan->flags & WEFT_PLAN_READ);
