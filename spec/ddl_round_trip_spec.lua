@@ -8,18 +8,9 @@ local ddl = require "weft.ddl"
 local diff = require "weft.schema.diff"
 local raises = require "spec.support.raises"
 local rich = require "spec.support.rich_schema"
+local lists = require "spec.support.statements"
 
-local function steps(statements)
-  local list = {}
-  for i, sql in ipairs(statements) do list[i] = { sql = sql, transactional = true } end
-  return list
-end
-
-local function lines(changes)
-  local list = {}
-  for i, change in ipairs(changes) do list[i] = tostring(change) end
-  return list
-end
+local steps, lines = lists.steps, lists.lines
 
 local function count(list) return #list end
 

@@ -9,24 +9,8 @@ local shell = require "spec.support.shell"
 local clock = require "spec.support.clock"
 local raises = require "spec.support.raises"
 
-local count, opened = 0, {}
-local function configured(url, options)
-  count = count + 1
-  local entry = { url = url }
-  for key, value in pairs(options or {}) do entry[key] = value end
-  local name = "fault_spec_" .. count
-  weft.configure { databases = { [name] = entry } }
-  opened[#opened + 1] = weft.database(name)
-  return opened[#opened], name
-end
-
-after_each(function()
-  for i = #opened, 1, -1 do
-    opened[i]:close()
-    opened[i] = nil
-  end
-  weft.sleep(0)
-end)
+local configured, close = require "spec.support.configured" "fault_spec"
+after_each(close)
 
 describe("a server that is killed amid writes", function()
   it("leaves every id acknowledged and there once, or failed and absent, or reported as unknown", function()

@@ -8,24 +8,8 @@ local raises = require "spec.support.raises"
 
 local mysql = backends.mysql
 
-local count, opened = 0, {}
-local function configured(url, options)
-  count = count + 1
-  local entry = { url = url }
-  for key, value in pairs(options or {}) do entry[key] = value end
-  local name = "mysql_spec_" .. count
-  weft.configure { databases = { [name] = entry } }
-  opened[#opened + 1] = weft.database(name)
-  return opened[#opened]
-end
-
-after_each(function()
-  for i = #opened, 1, -1 do
-    opened[i]:close()
-    opened[i] = nil
-  end
-  weft.sleep(0)
-end)
+local configured, close = require "spec.support.configured" "mysql_spec"
+after_each(close)
 
 ---The one value of a one-row, one-column query.
 local function one(db, sql, ...)

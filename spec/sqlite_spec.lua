@@ -9,26 +9,8 @@ local raises = require "spec.support.raises"
 
 local backend = backends["sqlite file"]
 
-local count = 0
-local opened = {}
----A database of its own on a url, closed after the fact.
-local function configured(url, options)
-  count = count + 1
-  local entry = { url = url }
-  for key, value in pairs(options or {}) do entry[key] = value end
-  local name = "sqlite_spec_" .. count
-  weft.configure { databases = { [name] = entry } }
-  opened[#opened + 1] = weft.database(name)
-  return opened[#opened]
-end
-
-after_each(function()
-  for i = #opened, 1, -1 do
-    opened[i]:close()
-    opened[i] = nil
-  end
-  weft.sleep(0) -- a broken connection goes in the next turn of the loop
-end)
+local configured, close = require "spec.support.configured" "sqlite_spec"
+after_each(close)
 
 local function path_of(url) return url:match("^sqlite:(.*)$") end
 
