@@ -58,6 +58,7 @@ static void opening(void) {
   }
   it("waits longer and longer between attempts, and whoever comes meanwhile waits for the next") {
     start(PG, 4);
+    pool = reopen_patient(4); /* the longest of these waits is as long as the pool's own */
     fake->dead = true;
     submit(0, KEY);
     connect();

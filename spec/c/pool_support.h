@@ -90,11 +90,19 @@ SPEC_UNUSED static void start_eager(uint32_t caps, uint32_t max) {
   fake->eager = true;
 }
 
-/* Once more, after the server's limit or writer's key was set. */
-SPEC_UNUSED static struct weft_pool *reopen(uint32_t max) {
-  struct weft_pool_options o = {.max = max};
+SPEC_UNUSED static struct weft_pool *reopen_with(struct weft_pool_options o) {
   weft_pool_close(pool, 0);
   return weft_pool_new(loop, &fake->settings, writers, &o, NULL, NULL);
+}
+
+/* Once more, after the server's limit or writer's key was set. */
+SPEC_UNUSED static struct weft_pool *reopen(uint32_t max) {
+  return reopen_with((struct weft_pool_options){.max = max});
+}
+
+/* Once more, and whoever waits does so for a minute. */
+SPEC_UNUSED static struct weft_pool *reopen_patient(uint32_t max) {
+  return reopen_with((struct weft_pool_options){.max = max, .wait_ns = 60 * S});
 }
 
 /* Ends the pool; nothing may be left. */
