@@ -7,6 +7,10 @@ DRIVERS := sqlite postgres mysql
 sqlite_LIBS := -lsqlite3
 postgres_LIBS := -lpq
 mysql_LIBS := -lmariadb
+# What Lua requires as weft.NAME and links a library of its own is bindings/modules/NAME.c.
+MODULES := $(basename $(notdir $(wildcard bindings/modules/*.c)))
+curl_LIBS := -lcurl
+line_LIBS := -ledit
 # ---- end of the settings
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += --no-print-directory -j$(shell nproc)
@@ -25,7 +29,7 @@ $(error MODE is one of release, debug, asan, tsan, coverage; not '$(MODE)')
 endif
 
 # Interposition is ruled out so that calls inside the core cost what they would in a static program.
-CPPFLAGS += -D_GNU_SOURCE -DWEFT_VERSION='"$(VERSION)"' -Icore -Ibindings/lua $(DEPS_CFLAGS)
+CPPFLAGS += -D_GNU_SOURCE -DWEFT_VERSION='"$(VERSION)"' -Icore -Ibindings/lua -Ibindings/http $(DEPS_CFLAGS)
 ALL_CFLAGS = -std=c11 $(MODE_$(MODE)) $(WARN) -fPIC -fvisibility=hidden -fno-semantic-interposition -pthread $(CFLAGS)
 LINK = $(CC) $(ALL_CFLAGS) $(LDFLAGS)
 
@@ -35,10 +39,13 @@ driver_source = $(wildcard core/driver/$(1)*.c core/driver/$(1)/*.c)
 DRIVER_C := $(foreach d,$(DRIVERS),$(call driver_source,$(d)))
 CORE_C := $(filter-out $(DRIVER_C),$(wildcard core/*.c core/driver/*.c))
 LUA_C := $(wildcard bindings/lua/*.c)
+HTTP_C := $(wildcard bindings/http/*.c)
 HOST_C := $(wildcard bindings/host/*.c)
+MODULE_C := $(wildcard bindings/modules/*.c)
 SPEC_C := $(wildcard spec/c/*_spec.c)
-ALL_C := $(CORE_C) $(DRIVER_C) $(LUA_C) $(HOST_C) $(SPEC_C) $(wildcard spec/support/*.c)
-DRIVER_SO := $(foreach d,$(DRIVERS),$(if $(call driver_source,$(d)),$(B)/lib/weft/driver_$(d).so))
+ALL_C := $(CORE_C) $(DRIVER_C) $(LUA_C) $(HTTP_C) $(HOST_C) $(MODULE_C) $(SPEC_C) $(wildcard spec/support/*.c)
+LLHTTP := $(patsubst %,$(B)/obj/llhttp/%.o,api http llhttp)
+DRIVER_SO := $(foreach d,$(DRIVERS),$(if $(call driver_source,$(d)),$(B)/lib/weft/driver_$(d).so)) $(MODULES:%=$(B)/lib/weft/%.so)
 SPEC_BIN := $(patsubst spec/c/%_spec.c,$(B)/spec/%,$(call matching,$(SPEC_C)))
 
 .DELETE_ON_ERROR:
@@ -61,7 +68,7 @@ layers: build/.deps-lint ## check that no file uses a higher floor (.layers)
 lint: build/.deps-lint ## -Werror, cppcheck, luacheck
 	@$(MAKE) MODE=lint objects
 	@cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr --suppress=missingIncludeSystem \
-	  --suppress=incorrectLogicOperator --cppcheck-build-dir=build/lint -j2 -D_GNU_SOURCE -Icore -Ibindings/lua $(ALL_C)
+	  --suppress=incorrectLogicOperator --cppcheck-build-dir=build/lint -j2 -D_GNU_SOURCE -Icore -Ibindings/lua -Ibindings/http $(ALL_C)
 	@luacheck --quiet $(wildcard lua scripts spec examples)
 
 objects: $(call objects,$(ALL_C))
@@ -76,9 +83,9 @@ clean: ## remove everything that was built
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-$(B)/weft: $(call objects,$(CORE_C) $(LUA_C) $(HOST_C))
+$(B)/weft: $(call objects,$(CORE_C) $(LUA_C) $(HTTP_C) $(HOST_C)) $(LLHTTP)
 	@mkdir -p $(@D) && echo "  LD   $@"
-	@$(LINK) -rdynamic -o $@ $^ -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive $(DEPS_LIBS) -lm -ldl
+	@$(LINK) -rdynamic -o $@ $^ -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive $(DEPS_LIBS) -lz -lm -ldl
 
 $(B)/lua/.done: $(B)/weft scripts/dump.lua $(wildcard lua/weft/*.lua lua/weft/*/*.lua) # what require would compile at every start
 	@mkdir -p $(@D) && $(B)/weft run scripts/dump.lua $(@D) $(filter lua/%,$^) && touch $@
@@ -96,12 +103,20 @@ $(B)/lib/weft/driver_$(1).so: $(call objects,$(call driver_source,$(1)))
 endef
 $(foreach d,$(DRIVERS),$(eval $(call driver_rule,$(d))))
 
-$(SPEC_BIN): $(B)/spec/%: $(B)/obj/spec/c/%_spec.o $(call objects,$(CORE_C))
+$(MODULES:%=$(B)/lib/weft/%.so): $(B)/lib/weft/%.so: $(B)/obj/bindings/modules/%.o
 	@mkdir -p $(@D) && echo "  LD   $@"
-	@$(LINK) -rdynamic -o $@ $^ $(DEPS_LIBS) -lm -ldl
+	@$(LINK) -shared -o $@ $^ $($*_LIBS)
+
+$(SPEC_BIN): $(B)/spec/%: $(B)/obj/spec/c/%_spec.o $(call objects,$(CORE_C) $(HTTP_C)) $(LLHTTP)
+	@mkdir -p $(@D) && echo "  LD   $@"
+	@$(LINK) -rdynamic -o $@ $^ $(DEPS_LIBS) -lz -lm -ldl
 $(B)/spec/proxy: spec/support/proxy.c
 	@mkdir -p $(@D) && echo "  CC   $<"
 	@$(CC) -std=c11 -O1 -g $(WARN) -D_GNU_SOURCE -o $@ $<
+
+$(B)/obj/llhttp/%.o: /usr/share/llhttp/%.c Makefile
+	@mkdir -p $(@D) && echo "  CC   $<"
+	@$(CC) -O2 -g -fPIC -fvisibility=hidden -w -I/usr/share/include/llhttp -c -o $@ $<
 
 $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D) && echo "  CC   $<"
@@ -112,7 +127,7 @@ build/.deps-%: scripts/deps.sh $(wildcard /var/lib/dpkg/status)
 	@scripts/deps.sh $* && mkdir -p build && touch $@
 
 build/config.mk: scripts/deps.sh | build/.deps-build
-	@{ echo "DEPS_CFLAGS := $$(pkg-config --cflags lua5.4 libuv sqlite3 libpq libmariadb)"; echo "DEPS_LIBS := $$(pkg-config --libs libuv)"; } >$@
+	@{ echo "DEPS_CFLAGS := $$(pkg-config --cflags lua5.4 libuv sqlite3 libpq libmariadb) -isystem /usr/share/include/llhttp"; echo "DEPS_LIBS := $$(pkg-config --libs libuv)"; } >$@
 
 ifneq ($(filter-out help clean env layers,$(or $(MAKECMDGOALS),all)),)
 include build/config.mk

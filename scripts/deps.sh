@@ -4,8 +4,9 @@
 # Installs what is missing when that is possible without asking anybody, else prints the command that does.
 set -eu
 
-build="gcc libc6-dev make pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libpq-dev default-libmysqlclient-dev"
-test="lua5.4 lua-busted sqlite3 postgresql pgbouncer mariadb-server mariadb-client openssl"
+build="gcc libc6-dev make pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libpq-dev default-libmysqlclient-dev node-llhttp zlib1g-dev
+  libcurl4-openssl-dev libedit-dev"
+test="lua5.4 lua-busted sqlite3 postgresql pgbouncer mariadb-server mariadb-client openssl curl"
 lint="lua5.4 lua-check cppcheck"
 valgrind="valgrind libc6-dbg"
 bench="lua5.4 sqlite3 postgresql mariadb-server"
