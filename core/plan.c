@@ -88,52 +88,45 @@ static const struct weft_table_column *shown_column(const struct weft_plan *p,
   return at < 0 ? NULL : &p->table->columns[at];
 }
 
-void weft_plan_present(const struct weft_plan *p, struct weft_columns *columns) {
-  char scratch[512];
-  struct weft_arena arena;
-  struct weft_parts parts = {0};
-  columns->presented = true;
-  if (!p->table) return;
-  weft_arena_init(&arena, scratch, sizeof scratch);
-  if (p->query) weft_query_parts(p->query, &arena, &parts);
-  for (uint32_t i = 0; i < columns->n; i++) {
-    const struct weft_table_column *c = shown_column(p, &parts, i, columns->v[i].name);
-    if (c) columns->v[i].as = c->as;
-  }
-  weft_arena_release(&arena);
+void weft_shown_init(struct weft_shown *s, const struct weft_plan *p) {
+  s->plan = p;
+  s->parts = (struct weft_parts){0};
+  weft_arena_init(&s->arena, s->scratch, sizeof s->scratch);
+  if (p->query && p->table) weft_query_parts(p->query, &s->arena, &s->parts);
 }
 
-bool weft_plan_shows(const struct weft_plan *p, uint32_t i, struct weft_slice name,
-                     struct weft_column_type *out) {
-  char scratch[512];
-  struct weft_arena arena;
-  struct weft_parts parts;
-  if (!p->query || !p->table) return false;
-  weft_arena_init(&arena, scratch, sizeof scratch);
-  weft_query_parts(p->query, &arena, &parts);
-  const struct weft_expr *e = shown_expr(&parts, i);
+void weft_shown_release(struct weft_shown *s) { weft_arena_release(&s->arena); }
+
+void weft_plan_present(const struct weft_plan *p, struct weft_columns *columns) {
+  struct weft_shown s;
+  columns->presented = true;
+  if (!p->table) return;
+  weft_shown_init(&s, p);
+  for (uint32_t i = 0; i < columns->n; i++) {
+    const struct weft_table_column *c = shown_column(p, &s.parts, i, columns->v[i].name);
+    if (c) columns->v[i].as = c->as;
+  }
+  weft_shown_release(&s);
+}
+
+bool weft_shown_column(const struct weft_shown *s, uint32_t i, struct weft_slice name,
+                       struct weft_column_type *out) {
+  if (!s->plan->query || !s->plan->table) return false;
+  const struct weft_expr *e = shown_expr(&s->parts, i);
   const struct weft_table_column *c =
-      e && e->kind != WEFT_E_COLUMN ? NULL : shown_column(p, &parts, i, name);
+      e && e->kind != WEFT_E_COLUMN ? NULL : shown_column(s->plan, &s->parts, i, name);
   bool path = e && e->kind == WEFT_E_PATH;
   if (c) *out = c->type;
   else if (path) *out = (struct weft_column_type){.type = WEFT_JSON, .precision = -1, .scale = -1};
-  weft_arena_release(&arena);
   return c || path;
 }
 
-bool weft_plan_aggregate(const struct weft_plan *p, uint32_t i, struct weft_column_type *out) {
-  char scratch[512];
-  struct weft_arena arena;
-  struct weft_parts parts;
-  if (!p->query || !p->table) return false;
-  weft_arena_init(&arena, scratch, sizeof scratch);
-  weft_query_parts(p->query, &arena, &parts);
-  const struct weft_expr *e = shown_expr(&parts, i);
+bool weft_shown_aggregate(const struct weft_shown *s, uint32_t i, struct weft_column_type *out) {
+  const struct weft_expr *e = shown_expr(&s->parts, i);
   const struct weft_table_column *c =
-      e && is_aggregate(e) ? weft_parts_column(&parts, e->kids[0]) : NULL;
+      e && is_aggregate(e) ? weft_parts_column(&s->parts, e->kids[0]) : NULL;
   bool decimal = c && c->type.type == WEFT_DECIMAL;
   if (decimal) *out = c->type;
   if (decimal && e->kind == WEFT_E_AVG) out->scale = -1;
-  weft_arena_release(&arena);
   return decimal;
 }

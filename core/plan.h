@@ -105,14 +105,24 @@ int weft_plan_bind(const struct weft_plan *p, const struct weft_query *q, struct
 /* Tells columns of a result of p how its table presents them (weft_column.as), once. */
 void weft_plan_present(const struct weft_plan *p, struct weft_columns *columns);
 
-/* The type of result column i where it is an aggregate of a decimal column, for databases that do not
-   tell; false for anything else. A mean has more digits than its column: its scale is -1. */
-bool weft_plan_aggregate(const struct weft_plan *p, uint32_t i, struct weft_column_type *out);
+/* What the query of a plan says of its result's columns, for databases whose results tell less than their
+   catalog. Lives on the stack, and not longer than the plan. */
+struct weft_shown {
+  const struct weft_plan *plan;
+  struct weft_parts parts;
+  struct weft_arena arena;
+  char scratch[512];
+};
+void weft_shown_init(struct weft_shown *s, const struct weft_plan *p);
+void weft_shown_release(struct weft_shown *s);
 
-/* The type of result column i where it is a column of the table, or what a JSON path finds; false for
-   anything else. For databases whose results tell less than their catalog. */
-bool weft_plan_shows(const struct weft_plan *p, uint32_t i, struct weft_slice name,
-                     struct weft_column_type *out);
+/* The type of column i where it is an aggregate of a decimal column; false for anything else. A mean has
+   more digits than its column: its scale is -1. */
+bool weft_shown_aggregate(const struct weft_shown *s, uint32_t i, struct weft_column_type *out);
+/* The type of column i where it is a column of the table, or what a JSON path finds; false for anything
+   else. */
+bool weft_shown_column(const struct weft_shown *s, uint32_t i, struct weft_slice name,
+                       struct weft_column_type *out);
 
 void weft_plan_measured(struct weft_plan *p, int64_t ns);
 

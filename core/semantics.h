@@ -55,6 +55,14 @@ extern const struct weft_semantics weft_semantics_mysql;
 static inline enum weft_ordering weft_relation_of(int order) {
   return order < 0 ? WEFT_R_LESS : order > 0 ? WEFT_R_MORE : WEFT_R_SAME;
 }
+static inline enum weft_ordering weft_relation_of_ints(int64_t a, int64_t b) {
+  return weft_relation_of((a > b) - (a < b));
+}
+/* -0.0 is 0; none of the two is NaN. A column of four bytes is widened, and a parameter rounded to it. */
+static inline enum weft_ordering weft_relation_of_floats(double a, double b, bool single) {
+  if (single) a = (float)a, b = (float)b;
+  return weft_relation_of((a > b) - (a < b));
+}
 static inline struct weft_slice weft_operand_bytes(const struct weft_operand *o) {
   return weft_slice(o->v.u.s, o->v.n);
 }

@@ -8,15 +8,9 @@
 #include "decimal.h"
 #include "semantics.h"
 
-static enum weft_ordering compare_int(int64_t a, int64_t b) {
-  return weft_relation_of((a > b) - (a < b));
-}
-
-/* A float column is widened; a parameter arrives as that float. */
 static enum weft_ordering compare_float(double a, double b, bool single) {
-  if (single) a = (float)a, b = (float)b;
   if (isnan(a) || isnan(b)) return WEFT_R_UNKNOWN;
-  return weft_relation_of((a > b) - (a < b));
+  return weft_relation_of_floats(a, b, single);
 }
 
 /* The longer text's rest against spaces. */
@@ -71,7 +65,7 @@ static enum weft_ordering compare_values(const struct weft_table_column *c, stru
   case WEFT_TIME:
   case WEFT_TIMESTAMP:
   case WEFT_TIMESTAMPTZ:
-    return compare_int(a.u.i, b.u.i);
+    return weft_relation_of_ints(a.u.i, b.u.i);
   case WEFT_FLOAT:
     return compare_float(a.u.f, b.u.f, c->type.size == 4);
   case WEFT_BYTES:

@@ -18,15 +18,10 @@ enum oid {
   NAME_BYTES = 64
 };
 
-static enum weft_ordering compare_int(int64_t a, int64_t b) {
-  return weft_relation_of((a > b) - (a < b));
-}
-
-/* NaN equals itself and is above all; -0.0 is 0. A parameter of a float4 column arrives rounded. */
+/* NaN equals itself and is above all. */
 static enum weft_ordering compare_float(double a, double b, bool single) {
-  if (single) a = (float)a, b = (float)b;
   if (isnan(a) || isnan(b)) return weft_relation_of((isnan(a) != 0) - (isnan(b) != 0));
-  return weft_relation_of((a > b) - (a < b));
+  return weft_relation_of_floats(a, b, single);
 }
 
 /* Where a numeric stands that does not fit a decimal: NaN above Infinity above all digits. */
@@ -43,7 +38,7 @@ static enum weft_ordering compare_numeric(struct weft_value a, struct weft_value
   if (a.type == WEFT_DECIMAL && b.type == WEFT_DECIMAL)
     return weft_relation_of(weft_decimal_compare(a.u.dec, b.u.dec));
   int x = special_rank(a), y = special_rank(b);
-  return x == -2 || y == -2 ? WEFT_R_UNKNOWN : compare_int(x, y);
+  return x == -2 || y == -2 ? WEFT_R_UNKNOWN : weft_relation_of_ints(x, y);
 }
 
 static struct weft_slice trim(struct weft_slice s) {
@@ -106,7 +101,7 @@ static enum weft_ordering compare_values(const struct weft_table_column *c, enum
   case WEFT_TIME:
   case WEFT_TIMESTAMP:
   case WEFT_TIMESTAMPTZ:
-    return compare_int(a.u.i, b.u.i);
+    return weft_relation_of_ints(a.u.i, b.u.i);
   case WEFT_FLOAT:
     return compare_float(a.u.f, b.u.f, oid == OID_FLOAT4 || c->type.size == 4);
   case WEFT_BYTES:
