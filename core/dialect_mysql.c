@@ -109,6 +109,7 @@ static void narrow(struct weft_renderer *r, struct weft_slice collation, struct 
                n, set.p);
 }
 
+/* core/driver/mysql_list.c knows this text of integers. */
 static void elements(struct weft_renderer *r, uint32_t source, struct weft_typed t) {
   const char *type = element_type(t.type);
   struct weft_slice collation = collation_of(t.column);

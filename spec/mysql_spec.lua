@@ -72,16 +72,24 @@ describe("a value that MySQL holds", function()
     end
   end)
 
-  it("is NULL where it is a date with zeros", function()
-    local db = mysql.open "create table t (id int primary key, d date null, at datetime(6) null)"
+  it("is NULL where it is a date with zeros, and a warning says so once for each statement", function()
+    local db, name = mysql.open "create table t (id int primary key, d date null, at datetime(6) null)"
     db:session(function(s)
       s:execute "set sql_mode = ''"
-      s:execute "insert into t values (1, '0000-00-00', '0000-00-00'), (2, '2024-00-10', '2024-01-00')"
+      s:execute "insert into t values (1, '0000-00-00', '0000-00-00'), (2, '2024-00-10', '2024-01-00'), (3, null, '2024-01-02 03:04:05.000006')"
     end)
-    for _, row in ipairs(db:rows "select d, at from t order by id") do
-      assert.is_nil(row[1])
-      assert.is_nil(row[2])
-    end
+    local told = {}
+    local off = weft.on("warning", function(info) told[#told + 1] = ("%s: %s: %s"):format(info.database, info.sql, info.message) end)
+    finally(off)
+    local rows = db:rows "select d, at from t order by id"
+    for i = 1, 2 do assert.same({}, { rows[i][1], rows[i][2] }) end
+    assert.equal("2024-01-02T03:04:05.000006", rows[3][2])
+    assert.same({ name .. ": select d, at from t order by id: 4 dates with zeros, as 0000-00-00, are read as NULL" }, told)
+    assert.is_nil(weft.models(name).t:where { id = 1 }:first().d)
+    assert.truthy(told[2]:find("2 dates", 1, true))
+    db:rows "select d, at from t where id = 3"
+    db:script "select d from t"
+    assert.equal(2, #told)
   end)
 end)
 
@@ -96,7 +104,6 @@ describe("a way to MySQL", function()
     end
     raises("connect", function() configured(url "ssl=verify-full"):ping() end)
     raises("auth", function() configured(url "ssl=disable"):ping() end)
-    my.stop()
   end)
 
   it("is a socket", function()
@@ -209,5 +216,94 @@ describe("a session", function()
     local ok, err = pcall(one, db, "select connection_id()") -- raw text is not run twice
     assert.is_true(ok or err.kind == "disconnect", tostring(err))
     assert.is_true(one(db, "select connection_id()") ~= id)
+  end)
+end)
+
+describe("a list of integers", function()
+  local db, T
+  before_each(function()
+    local name
+    db, name = mysql.open("create table t (id int primary key, n int)", { pool = { max = 1 } })
+    db:execute "insert into t select seq, seq % 2 from seq_1_to_600"
+    T = weft.models(name).t
+  end)
+  local function upto(n)
+    local list = {}
+    for i = 1, n do list[i] = i end
+    return list
+  end
+  local function prepared() return tonumber(db:rows("show session status like 'Com_stmt_prepare'")[1][2]) end
+
+  it("finds what is in it, whatever its length", function()
+    for _, n in ipairs { 0, 1, 7, 8, 9, 16, 17, 511, 512, 513, 600 } do
+      assert.equal(n, T:where { id = upto(n) }:count(), n)
+      assert.equal(600 - n, T:where("id", "not_in", upto(n)):count(), n)
+    end
+    assert.equal(0, T:where { id = { 601, -1, 2147483647, -2147483648 } }:count())
+    assert.equal(2, T:where { id = { 1, 2, 2, weft.null } }:count())
+    assert.equal(3, T:where { id = upto(6), n = 1 }:count())
+    assert.equal(5, T:where { id = upto(5) }:update { n = 3 })
+  end)
+
+  it("is prepared for few lengths", function()
+    T:where { id = upto(9) }:count()
+    prepared()
+    local before = prepared()
+    for n = 9, 16 do assert.equal(n, T:where { id = upto(n) }:count()) end
+    assert.equal(before, prepared())
+  end)
+end)
+
+describe("an insert of many rows", function()
+  local T
+  local columns = { "v", "d", "f", "b", "at", "n" }
+  before_each(function()
+    local _, name = mysql.open [[create table t (id bigint primary key, v varchar(300), d decimal(40,5), f float, b varbinary(9),
+      at datetime(6), n int)]]
+    T = weft.models(name).t
+  end)
+
+  ---Every row reads back as the same row that was created alone.
+  local function as_alone(rows)
+    assert.equal(#rows, T:create_many(rows, { returning = false }))
+    for i, row in ipairs(rows) do
+      local alone = { id = 1000 + i }
+      for _, column in ipairs(columns) do alone[column] = row[column] end
+      T:create(alone)
+      local a, b = T:find(row.id), T:find(alone.id)
+      for _, column in ipairs(columns) do assert.equal(tostring(b[column]), tostring(a[column]), column) end
+    end
+  end
+
+  it("stores each value as it would be alone", function()
+    local at = "2024-02-29 12:00:00.123456"
+    as_alone {
+      { id = 1, v = "", d = "1.5", f = 1.1, b = "\0\xff", at = at, n = weft.null },
+      { id = 2, v = weft.null, d = weft.null, f = weft.null, b = weft.null, at = weft.null, n = weft.null },
+      { id = 3, v = ("é"):rep(300), d = 3, f = -0.5, b = "", at = at, n = weft.null },
+    }
+  end)
+
+  it("takes values of several types in one column", function()
+    as_alone {
+      { id = 1, v = "a", d = "123456789012345678901234567890123.00001", f = 1, b = "x", at = "2024-01-01", n = 1 },
+      { id = 2, v = "b", d = 7, f = 2.25, b = "y", at = "2024-01-01 10:00:00", n = 2 },
+    }
+  end)
+
+  it("says which column does not take a value, and stores nothing", function()
+    local rows = {}
+    for i = 1, 10 do rows[i] = { id = i, v = ("x"):rep(i == 7 and 301 or 3), n = i } end
+    local ok, err = pcall(T.create_many, T, rows, { returning = false })
+    assert.is_false(ok)
+    assert.truthy(tostring(err):find("'v'", 1, true), tostring(err))
+    assert.equal(0, T:count())
+  end)
+
+  it("leaves the statement fit for one row", function()
+    T:create_many({ { id = 1, n = 1 }, { id = 2, n = 2 } }, { returning = false })
+    assert.equal(1, T:create_many({ { id = 3, n = 3 } }, { returning = false }))
+    T:create_many({ { id = 4, n = 4 }, { id = 5, n = 5 } }, { returning = false })
+    assert.equal(5, T:count())
   end)
 end)

@@ -42,7 +42,7 @@ static void went_on(struct weft_my_conn *c, int status) {
 
 void weft_my_begin(struct weft_my_conn *c, const struct weft_my_step *step) {
   c->step = step;
-  weft_my_forget_tls_errors();
+  if (c->tls) weft_my_forget_tls_errors();
   went_on(c, step->start(c));
 }
 
@@ -52,7 +52,7 @@ static void ready(void *ud, int events) {
   if (c->step) {
     int status = (events & WEFT_READABLE ? MYSQL_WAIT_READ : 0) |
                  (events & WEFT_WRITABLE ? MYSQL_WAIT_WRITE : 0);
-    weft_my_forget_tls_errors();
+    if (c->tls) weft_my_forget_tls_errors();
     went_on(c, c->step->cont(c, status));
     return;
   }
@@ -62,6 +62,7 @@ static void ready(void *ud, int events) {
 }
 
 bool weft_my_watch(struct weft_my_conn *c) {
+  c->tls = mysql_get_ssl_cipher(c->my) != NULL;
   c->watch = weft_watch_new(c->base.loop, (int)mysql_get_socket(c->my), ready, c);
   wait_for(c, WEFT_READABLE);
   return c->watch != NULL;

@@ -83,6 +83,7 @@ struct weft_my_run {
   struct weft_rows *rows;
   struct weft_arena arena; /* parameters */
   MYSQL_BIND *params;
+  uint32_t list; /* placeholders that its list goes as, 0: it has none, or is JSON */
   uint32_t at, rows_at_once; /* of a repeated insert: rows done; in the statement under way */
   uint32_t number;           /* of the statement in a script, from 1 */
   int64_t affected;
@@ -108,7 +109,7 @@ struct weft_my_conn {
   const char *text; /* that is being sent as text */
   size_t length;
   void (*sent)(struct weft_my_conn *c); /* after text and all of its answers; ret: 0 or not */
-  bool resetting, lost;
+  bool tls, resetting, lost;
   struct weft_my_run run;
   struct weft_statements statements;
   struct weft_my_kill *kill;
@@ -152,6 +153,14 @@ void weft_my_drop_run(struct weft_my_conn *c);
 /* rows * nslots parameters from params on as binds in arena. */
 int weft_my_bind(const struct weft_op *op, const struct weft_value *params, uint32_t n,
                  struct weft_arena *arena, MYSQL_BIND **out, struct weft_error *err);
+/* The same as one array per slot; 1 when the values of a slot are not of one type. */
+int weft_my_bind_columns(const struct weft_op *op, const struct weft_value *params, uint32_t rows,
+                         struct weft_arena *arena, MYSQL_BIND **out, struct weft_error *err);
+
+/* ---- mysql_list.c ---- */
+uint32_t weft_my_list_size(const struct weft_op *op); /* 0: none */
+struct weft_slice weft_my_list_text(struct weft_slice sql, uint32_t size, struct weft_arena *arena);
+const struct weft_value *weft_my_list_values(const struct weft_op *op, uint32_t size, struct weft_arena *arena);
 
 /* ---- mysql_rows.c ---- */
 struct weft_my_shape *weft_my_shape_new(MYSQL_RES *meta, const struct weft_plan *plan);

@@ -123,3 +123,46 @@ int weft_my_bind(const struct weft_op *op, const struct weft_value *params, uint
   *out = binds;
   return 0;
 }
+
+/* ---- in bulk: a parameter's values as one array ---- */
+
+static MYSQL_BIND *new_columns(struct weft_arena *arena, uint32_t n, uint32_t rows) {
+  MYSQL_BIND *columns = weft_arena_alloc(arena, n * sizeof *columns);
+  memset(columns, 0, n * sizeof *columns);
+  for (uint32_t i = 0; i < n; i++) {
+    columns[i].buffer_type = MYSQL_TYPE_NULL;
+    columns[i].buffer = weft_arena_alloc(arena, rows * sizeof(int64_t));
+    columns[i].length = weft_arena_alloc(arena, rows * sizeof *columns->length);
+    columns[i].u.indicator = weft_arena_bytes(arena, rows);
+  }
+  return columns;
+}
+
+/* Numbers lie in the array, a pointer to all else. false: the value is of another type than those above it. */
+static bool add_cell(MYSQL_BIND *column, uint32_t row, const MYSQL_BIND *cell) {
+  enum enum_field_types type = cell->buffer_type;
+  bool null = type == MYSQL_TYPE_NULL, single = type == MYSQL_TYPE_FLOAT;
+  column->u.indicator[row] = null ? STMT_INDICATOR_NULL : STMT_INDICATOR_NONE;
+  if (null) return true;
+  if (column->buffer_type == MYSQL_TYPE_NULL) column->buffer_type = type;
+  bool number = single || type == MYSQL_TYPE_DOUBLE || type == MYSQL_TYPE_LONGLONG;
+  size_t size = single ? sizeof(float) : sizeof(int64_t);
+  memcpy((char *)column->buffer + row * size, number ? cell->buffer : &cell->buffer, size);
+  column->length[row] = cell->buffer_length;
+  return column->buffer_type == type;
+}
+
+int weft_my_bind_columns(const struct weft_op *op, const struct weft_value *params, uint32_t rows,
+                         struct weft_arena *arena, MYSQL_BIND **out, struct weft_error *err) {
+  struct binding b = {op, arena, err, 0};
+  uint32_t n = op->plan->nslots;
+  MYSQL_BIND *columns = new_columns(arena, n, rows);
+  for (uint32_t row = 0; row < rows; row++)
+    for (uint32_t i = 0; i < n; i++, b.i++) {
+      MYSQL_BIND cell = {0};
+      if (bind_value(&b, params[b.i], &cell)) return -1;
+      if (!add_cell(&columns[i], row, &cell)) return 1;
+    }
+  *out = columns;
+  return 0;
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* An insert of many rows: all or none. The tuple of placeholders is repeated as often as there are rows, so
-   that one statement does it; where that would be too many parameters or bytes, several do, in a transaction
-   of their own or a savepoint of the one that is open.
+/* An insert of many rows: all or none. MariaDB takes the rows in bulk, as an array per column. Else the tuple
+   of placeholders is repeated as often as there are rows, so that one statement does it. Where that would be too
+   many parameters or bytes, several do, in a transaction of their own or a savepoint of the one that is open.
 
    Where the keys that the server makes are wanted and it does not hand rows back, rows go one by one: only
    then each key is known. */
@@ -80,6 +80,13 @@ static void execute(struct weft_my_conn *c, MYSQL_STMT *stmt) {
   weft_my_execute(c, stmt, r->op->params + (size_t)r->at * n, r->rows_at_once * n);
 }
 
+/* Rows would come as one result for each. */
+static bool in_bulk(struct weft_my_conn *c) {
+  struct weft_my_run *r = &c->run;
+  const struct weft_value *params = r->op->params + (size_t)r->at * r->op->plan->nslots;
+  return !r->st->shape && weft_my_execute_bulk(c, params, r->rows_at_once);
+}
+
 static int prepare_start(struct weft_my_conn *c) {
   return mysql_stmt_prepare_start(&c->ret, c->run.stmt, c->text, c->length);
 }
@@ -117,6 +124,7 @@ static void prepare_wide(struct weft_my_conn *c, struct weft_buf *text) {
 static void some_rows(struct weft_my_conn *c) {
   struct weft_my_run *r = &c->run;
   struct weft_buf text;
+  if (r->rows_at_once > 1 && in_bulk(c)) return;
   if (r->rows_at_once > 1 && r->st->wide && r->st->width == r->rows_at_once) {
     execute(c, r->st->wide);
     return;

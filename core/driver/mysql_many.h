@@ -12,6 +12,8 @@ void weft_my_many_undo(struct weft_my_conn *c); /* it failed: takes the others b
 /* Executes stmt, which belongs to the run's statement, with n parameters. */
 void weft_my_execute(struct weft_my_conn *c, MYSQL_STMT *stmt, const struct weft_value *params,
                      uint32_t n);
+/* Executes the run's statement once for each of rows; false when the server or the values do not allow it. */
+bool weft_my_execute_bulk(struct weft_my_conn *c, const struct weft_value *params, unsigned rows);
 void weft_my_run_failed(struct weft_my_conn *c, unsigned number, const char *state,
                         const char *message);
 

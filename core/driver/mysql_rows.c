@@ -57,16 +57,16 @@ static enum weft_type field_type(const MYSQL_FIELD *f, uint8_t *read) {
   }
 }
 
-static void refine(const struct weft_plan *plan, uint32_t i, const MYSQL_FIELD *f,
+static void refine(const struct weft_shown *shown, uint32_t i, const MYSQL_FIELD *f,
                    struct weft_column *column, uint8_t *read) {
   struct weft_column_type t;
-  if (weft_plan_aggregate(plan, i, &t)) return;
+  if (weft_shown_aggregate(shown, i, &t)) return;
   /* A sum of integers is a decimal to MySQL. */
   if (*read == WEFT_MY_DECIMAL && f->decimals == 0 && !f->org_name_length) {
     *read = WEFT_MY_WHOLE;
     column->type = WEFT_ANY;
   }
-  if (!weft_plan_shows(plan, i, column->name, &t)) return;
+  if (!weft_shown_column(shown, i, column->name, &t)) return;
   if (t.type == WEFT_BOOL && *read == WEFT_MY_INT) *read = WEFT_MY_BOOL, column->type = WEFT_BOOL;
   if ((t.type == WEFT_JSON || t.type == WEFT_UUID) && *read == WEFT_MY_BYTES) column->type = t.type;
 }
@@ -75,11 +75,14 @@ static struct weft_columns *columns_of(MYSQL_RES *meta, const struct weft_plan *
   uint32_t n = mysql_num_fields(meta);
   const MYSQL_FIELD *f = mysql_fetch_fields(meta);
   struct weft_column *v = weft_zalloc((n + 1) * sizeof *v);
+  struct weft_shown shown;
+  weft_shown_init(&shown, plan);
   for (uint32_t i = 0; i < n; i++) {
     v[i].name = weft_slice(f[i].name, f[i].name_length);
     v[i].type = (uint8_t)field_type(&f[i], &read[i]);
-    refine(plan, i, &f[i], &v[i], &read[i]);
+    refine(&shown, i, &f[i], &v[i], &read[i]);
   }
+  weft_shown_release(&shown);
   struct weft_columns *columns = weft_columns_new(v, n);
   free(v);
   return columns;
@@ -172,29 +175,35 @@ static struct weft_value bits(struct weft_arena *a, const char *p, size_t n) {
   return large(a, out);
 }
 
-/* NULL for a date with a zero in it, which is none; text for a time beyond a day. */
-static struct weft_value moment(struct weft_arena *a, enum weft_type type, struct weft_slice text) {
+/* A date with a zero in it is none. */
+static struct weft_value zero_date(struct weft_rows *rows) {
+  rows->zero_dates++;
+  return weft_null();
+}
+
+/* Text for a time beyond a day. */
+static struct weft_value moment(struct weft_rows *rows, enum weft_type type, struct weft_slice text) {
   struct weft_value v;
   bool zone;
   enum weft_type read = type == WEFT_TIMESTAMPTZ ? WEFT_TIMESTAMP : type;
   if (weft_time_parse(text, read, &zone, &v) == 0) return v.type = (uint8_t)type, v;
-  if (type != WEFT_TIME) return weft_null();
-  text = weft_arena_slice(a, text);
+  if (type != WEFT_TIME) return zero_date(rows);
+  text = weft_arena_slice(&rows->arena, text);
   return weft_text(text.p, text.n);
 }
 
-static size_t time_text(char out[64], const MYSQL_TIME *t, enum weft_type type) {
-  int n = 0;
-  if (type == WEFT_TIME) {
-    n = snprintf(out, 64, "%s%02u:%02u:%02u", t->neg ? "-" : "", t->day * 24 + t->hour, t->minute,
-                 t->second);
-  } else {
-    n = snprintf(out, 64, "%04u-%02u-%02u", t->year, t->month, t->day);
-    if (type == WEFT_DATE) return (size_t)n;
-    n += snprintf(out + n, 64 - (size_t)n, " %02u:%02u:%02u", t->hour, t->minute, t->second);
-  }
-  if (t->second_part) n += snprintf(out + n, 64 - (size_t)n, ".%06lu", t->second_part);
-  return (size_t)n;
+static struct weft_value clock_time(struct weft_rows *rows, const MYSQL_TIME *t) {
+  char text[64];
+  int n = snprintf(text, sizeof text, "%s%02u:%02u:%02u", t->neg ? "-" : "", t->day * 24 + t->hour, t->minute,
+                   t->second);
+  if (t->second_part) n += snprintf(text + n, sizeof text - (size_t)n, ".%06lu", t->second_part);
+  return moment(rows, WEFT_TIME, weft_slice(text, (size_t)n));
+}
+
+static struct weft_value day_time(struct weft_rows *rows, enum weft_type type, const MYSQL_TIME *t) {
+  struct weft_value v;
+  int64_t us = ((t->hour * 60 + t->minute) * 60 + t->second) * (int64_t)1000000 + (int64_t)t->second_part;
+  return weft_time_of_day(t->year, t->month, t->day, type, us, &v) ? zero_date(rows) : v;
 }
 
 static struct weft_value bytes(struct weft_arena *a, enum weft_type type, struct weft_slice s) {
@@ -213,17 +222,17 @@ static struct weft_value of_bytes(struct weft_arena *a, uint8_t read, enum weft_
   }
 }
 
-static struct weft_value read_cell(const struct weft_my_shape *s, uint32_t i, struct weft_arena *a) {
+static struct weft_value read_cell(const struct weft_my_shape *s, uint32_t i, struct weft_rows *rows) {
   const struct weft_my_cell *c = &s->cells[i];
+  struct weft_arena *a = &rows->arena;
   enum weft_type type = s->columns->v[i].type;
-  char text[64];
   switch (s->read[i]) {
     case WEFT_MY_BOOL: return c->u.i == 0 || c->u.i == 1 ? weft_bool(c->u.i) : weft_int(c->u.i);
     case WEFT_MY_INT: return weft_int(c->u.i);
     case WEFT_MY_UNSIGNED: return large(a, (uint64_t)c->u.i);
     case WEFT_MY_SINGLE: return weft_float(weft_float_of_single(c->u.single));
     case WEFT_MY_DOUBLE: return weft_float(c->u.number);
-    case WEFT_MY_TIME: return moment(a, type, weft_slice(text, time_text(text, &c->u.time, type)));
+    case WEFT_MY_TIME: return type == WEFT_TIME ? clock_time(rows, &c->u.time) : day_time(rows, type, &c->u.time);
     default: return of_bytes(a, s->read[i], type, weft_slice(c->u.bytes, c->length));
   }
 }
@@ -255,7 +264,7 @@ static int read_row(const struct weft_my_shape *s, MYSQL_STMT *stmt, struct weft
     if (s->read[i] == WEFT_MY_BYTES && c->length > sizeof c->u.bytes) {
       if (long_cell(s, stmt, i, &rows->arena, &v[i], err)) return -1;
     } else {
-      v[i] = read_cell(s, i, &rows->arena);
+      v[i] = read_cell(s, i, rows);
     }
   }
   return 0;
@@ -273,8 +282,9 @@ int weft_my_fetch(const struct weft_my_shape *s, MYSQL_STMT *stmt, struct weft_r
 
 /* ---- results in text ---- */
 
-static struct weft_value of_text(struct weft_arena *a, uint8_t read, enum weft_type type,
+static struct weft_value of_text(struct weft_rows *rows, uint8_t read, enum weft_type type,
                                  struct weft_slice s) {
+  struct weft_arena *a = &rows->arena;
   double f;
   switch (read) {
     case WEFT_MY_BOOL:
@@ -284,7 +294,7 @@ static struct weft_value of_text(struct weft_arena *a, uint8_t read, enum weft_t
     case WEFT_MY_UNSIGNED: return whole(a, s);
     case WEFT_MY_SINGLE:
     case WEFT_MY_DOUBLE: return weft_float_parse(s, &f) == 0 ? weft_float(f) : weft_null();
-    case WEFT_MY_TIME: return moment(a, type, s);
+    case WEFT_MY_TIME: return moment(rows, type, s);
     default: return of_bytes(a, read, type, s);
   }
 }
@@ -301,7 +311,7 @@ int weft_my_text_rows(MYSQL_RES *result, const struct weft_plan *plan, struct we
     struct weft_value *v = weft_rows_add(rows);
     if (!v) status = weft_fail(err, WEFT_UNSUPPORTED, "the result has more than 2^31 cells");
     for (uint32_t i = 0; v && i < n; i++)
-      if (row[i]) v[i] = of_text(&rows->arena, read[i], columns->v[i].type, weft_slice(row[i], lengths[i]));
+      if (row[i]) v[i] = of_text(rows, read[i], columns->v[i].type, weft_slice(row[i], lengths[i]));
   }
   free(read);
   weft_columns_unref(columns);

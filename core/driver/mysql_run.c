@@ -36,18 +36,30 @@ static bool reads_catalog(const struct weft_plan *p) {
   return memmem(p->sql.p, p->sql.n, "information_schema", 18);
 }
 
+/* Plans are counted: their numbers leave the upper bits free. */
+static uint64_t statement_id(const struct weft_my_run *r) { return r->op->plan->id | (uint64_t)r->list << 48; }
+
+static uint32_t param_count(const struct weft_my_run *r) { return r->list ? r->list : r->op->plan->nslots; }
+
 static void keep(struct weft_my_conn *c, struct weft_my_statement *st) {
   const struct weft_plan *p = c->run.op->plan;
   if (p->flags & WEFT_PLAN_VOLATILE || reads_catalog(p)) return;
   st->kept = true;
-  struct weft_statement *oldest = weft_statements_add(&c->statements, &st->base, p->id);
+  struct weft_statement *oldest = weft_statements_add(&c->statements, &st->base, statement_id(&c->run));
   if (oldest) free_statement((struct weft_my_statement *)(void *)oldest);
+}
+
+/* An answer that comes without its fields gets a copy of the statement's, of every text that there is. The name
+   alone is read again. */
+static void forget_origins(MYSQL_FIELD *f, unsigned n) {
+  for (; n; n--, f++) f->org_name = f->table = f->org_table = f->db = f->catalog = f->def = NULL;
 }
 
 static struct weft_my_shape *learn(const struct weft_my_conn *c, MYSQL_STMT *stmt) {
   MYSQL_RES *meta = mysql_stmt_result_metadata(stmt);
   if (!meta) return NULL;
   struct weft_my_shape *shape = weft_my_shape_new(meta, c->run.op->plan);
+  forget_origins(stmt->fields, stmt->field_count);
   mysql_free_result(meta);
   return shape;
 }
@@ -168,7 +180,9 @@ static void send_text(struct weft_my_conn *c) {
 /* ---- prepared ---- */
 
 static int prepare_start(struct weft_my_conn *c) {
-  struct weft_slice sql = c->run.op->plan->sql;
+  struct weft_my_run *r = &c->run;
+  struct weft_slice sql = r->op->plan->sql;
+  if (r->list) sql = weft_my_list_text(sql, r->list, &r->arena);
   return mysql_stmt_prepare_start(&c->ret, c->run.stmt, sql.p, sql.n);
 }
 
@@ -192,12 +206,11 @@ static void not_prepared(struct weft_my_conn *c) {
 
 static void run_statement(struct weft_my_conn *c) {
   if (c->run.op->repeat > 1) weft_my_many(c);
-  else weft_my_execute(c, c->run.st->stmt, c->run.op->params, c->run.op->plan->nslots);
+  else weft_my_execute(c, c->run.st->stmt, c->run.op->params, param_count(&c->run));
 }
 
 static void prepared(struct weft_my_conn *c) {
   struct weft_my_statement *st = c->run.st;
-  const struct weft_plan *p = c->run.op->plan;
   unsigned long takes;
   if (c->ret) {
     not_prepared(c);
@@ -205,28 +218,53 @@ static void prepared(struct weft_my_conn *c) {
   }
   st->shape = learn(c, st->stmt);
   keep(c, st);
-  if ((takes = mysql_stmt_param_count(st->stmt)) != p->nslots) {
+  if ((takes = mysql_stmt_param_count(st->stmt)) != param_count(&c->run)) {
     weft_fail(&c->run.err, WEFT_USAGE, "the statement takes %lu parameters, and %u were given", takes,
-              (unsigned)p->nslots);
+              (unsigned)param_count(&c->run));
     settle_failed(c);
     return;
   }
   run_statement(c);
 }
 
-void weft_my_execute(struct weft_my_conn *c, MYSQL_STMT *stmt, const struct weft_value *params,
-                     uint32_t n) {
-  struct weft_my_run *r = &c->run;
+static void fresh(struct weft_my_run *r, MYSQL_STMT *stmt) {
   r->stmt = stmt;
   r->number = 0;
   weft_arena_release(&r->arena);
   weft_arena_init(&r->arena, NULL, 0);
-  if (weft_my_bind(r->op, params, n, &r->arena, &r->params, &r->err)) {
+}
+
+/* rows: of arrays, 0 without them. */
+static void bound(struct weft_my_conn *c, int failed, unsigned rows) {
+  struct weft_my_run *r = &c->run;
+  if (failed) {
     settle_failed(c);
     return;
   }
-  if (n && mysql_stmt_bind_param(stmt, r->params)) statement_failed(c);
+  mysql_stmt_attr_set(r->stmt, STMT_ATTR_ARRAY_SIZE, &rows);
+  if (r->stmt->param_count && mysql_stmt_bind_param(r->stmt, r->params)) statement_failed(c);
   else weft_my_begin(c, &execute);
+}
+
+void weft_my_execute(struct weft_my_conn *c, MYSQL_STMT *stmt, const struct weft_value *params,
+                     uint32_t n) {
+  struct weft_my_run *r = &c->run;
+  fresh(r, stmt);
+  if (r->list) params = weft_my_list_values(r->op, r->list, &r->arena);
+  bound(c, weft_my_bind(r->op, params, n, &r->arena, &r->params, &r->err), 0);
+}
+
+bool weft_my_execute_bulk(struct weft_my_conn *c, const struct weft_value *params, unsigned rows) {
+  struct weft_my_run *r = &c->run;
+  MYSQL_STMT *stmt = r->st->stmt;
+  unsigned long can = 0; /* the upper half of what the server can */
+  mariadb_get_infov(c->my, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &can);
+  if (!(can & (MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32))) return false;
+  fresh(r, stmt);
+  int failed = weft_my_bind_columns(r->op, params, rows, &r->arena, &r->params, &r->err);
+  if (failed > 0) return false;
+  bound(c, failed, rows);
+  return true;
 }
 
 static int execute_start(struct weft_my_conn *c) {
@@ -349,11 +387,12 @@ static const struct weft_my_step prepare = {prepare_start, prepare_cont, prepare
 static void start(struct weft_my_conn *c) {
   struct weft_my_run *r = &c->run;
   const struct weft_plan *p = r->op->plan;
+  r->list = weft_my_list_size(r->op);
   if (p->sql.n == 0) {
     weft_my_finish(c);
   } else if (p->flags & (WEFT_PLAN_CONTROL | WEFT_PLAN_SCRIPT)) {
     weft_my_send(c, p->sql.p, p->sql.n, text_sent);
-  } else if ((r->st = (struct weft_my_statement *)(void *)weft_statements_get(&c->statements, p->id))) {
+  } else if ((r->st = (struct weft_my_statement *)(void *)weft_statements_get(&c->statements, statement_id(r)))) {
     r->stmt = r->st->stmt;
     if (r->stmt) run_statement(c);
     else send_text(c);

@@ -23,7 +23,7 @@ end
 local settings = { "--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve", "--max-connections=200",
   "--character-set-server=utf8mb4", "--collation-server=utf8mb4_nopad_bin", "--default-time-zone=+00:00",
   "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0", "--innodb-flush-method=nosync",
-  "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M", "--innodb-use-native-aio=0",
+  "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M", "--innodb-use-native-aio=0", "--skip-sync-frm",
   "--innodb-buffer-pool-load-at-startup=0", "--innodb-buffer-pool-dump-at-shutdown=0", "--key-buffer-size=1M",
   "--aria-pagecache-buffer-size=1M", "--max-allowed-packet=256M", "--socket=../sock" }
 
