@@ -27,8 +27,10 @@ void pool_leave(struct weft_pool *p) {
   if (--p->depth > 0 || !nothing_left(p)) return;
   weft_list_remove(&p->flush.link);
   weft_list_remove(&p->close.link);
+  budget_leave(p);
   weft_timer_free(p->timer);
   weft_plan_unref(p->rollback);
+  weft_plan_unref(p->ping);
   if (p->held) weft_loop_release(p->loop);
   free(p->place);
   free(p);
@@ -109,6 +111,7 @@ struct weft_pool *weft_pool_new(struct weft_loop *l, struct weft_settings *setti
   }
   p->count[PLACE_EMPTY] = p->o.max;
   p->timer = weft_timer_new(l, time_due, p);
+  budget_join(p);
   return p;
 }
 
@@ -129,6 +132,14 @@ void weft_pool_close(struct weft_pool *p, int64_t grace_ns) {
     p->grace_at = weft_loop_now(p->loop) + grace_ns;
     time_note(p, p->grace_at);
   }
+  pool_leave(p);
+}
+
+void weft_pool_check(struct weft_pool *p) {
+  if (p->keep || (p->driver->caps & WEFT_DRIVER_ONE_WRITER)) return; /* nobody at the other end */
+  pool_enter(p);
+  for (uint32_t i = 0; i < p->o.max; i++)
+    if (p->place[i].state == PLACE_IDLE) place_check(&p->place[i]);
   pool_leave(p);
 }
 

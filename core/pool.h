@@ -28,12 +28,25 @@
 
 struct weft_pool;
 
+/* What pools of one thread may have open together, as those of an app and of the app that takes its place. The last
+   pool to be made says how much that is. */
+struct weft_budget {
+  struct weft_slice name;
+  uint32_t max, open;
+  struct weft_list pools, starved; /* all; those that wait to open another connection */
+};
+struct weft_budgets;
+struct weft_budgets *weft_budgets_new(void);
+void weft_budgets_free(struct weft_budgets *b); /* after the pools */
+struct weft_budget *weft_budgets_get(struct weft_budgets *b, struct weft_slice name);
+
 struct weft_pool_options {
   uint32_t max;        /* connections; 0: 8 */
   int64_t wait_ns;     /* 0: 5 s */
   int64_t idle_ns;     /* 0: 60 s; negative: never closed for idleness */
   int64_t lifetime_ns; /* 0: 1800 s; negative: for ever */
   int64_t statement_timeout_ns; /* 0: none; becomes the deadline of operations that have none */
+  struct weft_budget *budget; /* max holds for all pools of it together; NULL: for this one */
 };
 
 struct weft_writers; /* who writes which file: one per host */
@@ -52,6 +65,10 @@ struct weft_pool *weft_pool_new(struct weft_loop *l, struct weft_settings *setti
    connection unless it is done within grace_ns (the loop must be pumped by the caller when > 0).
    Memory goes with the last operation. */
 void weft_pool_close(struct weft_pool *p, int64_t grace_ns);
+
+/* After the process stood still, longer than its clock may know: idle connections are used again once they
+   have answered, those that do not answer soon are replaced. */
+void weft_pool_check(struct weft_pool *p);
 
 void weft_pool_submit(struct weft_pool *p, struct weft_op *op);
 /* Gives op up, wherever it is: done is called with why (at once unless a server must confirm). */

@@ -25,6 +25,7 @@ static bool takes(const struct place *place) {
 void place_set(struct place *place, enum place_state state) {
   struct weft_pool *p = place->pool;
   p->taken -= takes(place);
+  budget_count(p, (place->state == PLACE_EMPTY) - (state == PLACE_EMPTY));
   p->count[place->state]--;
   weft_list_remove(&place->link);
   place->state = (uint8_t)state;
@@ -152,15 +153,22 @@ static void make_idle(struct place *place) {
   give_up_writer(place);
 }
 
-/* Outlives its place when the driver is still busy with it while the connection is closed. */
-struct rollback {
+/* After a use: it may be another pool's turn. */
+static void rest(struct place *place) {
+  if (budget_owes(place->pool)) place_close(place);
+  else make_idle(place);
+}
+
+/* A statement of the pool's own. Outlives its place when the driver is still busy with it while the
+   connection is closed. */
+struct chore {
   struct weft_op op;
   struct weft_plan *plan;
   struct place *place;
 };
 
-static void rolled_back(struct weft_op *op, struct weft_rows *rows, const struct weft_error *err) {
-  struct rollback *r = WEFT_CONTAINER(op, struct rollback, op);
+static void chore_done(struct weft_op *op, struct weft_rows *rows, const struct weft_error *err) {
+  struct chore *r = WEFT_CONTAINER(op, struct chore, op);
   struct place *place = r->place;
   bool failed = err != NULL;
   weft_rows_unref(rows);
@@ -169,7 +177,7 @@ static void rolled_back(struct weft_op *op, struct weft_rows *rows, const struct
   if (!place) return;
   struct weft_pool *p = place->pool;
   pool_enter(p);
-  place->rollback = NULL;
+  place->chore = NULL;
   if (place->state == PLACE_CLEANING) {
     if (failed || place->conn->tx != WEFT_TX_NONE) place_close(place);
     else place_clean(place);
@@ -178,19 +186,26 @@ static void rolled_back(struct weft_op *op, struct weft_rows *rows, const struct
   pool_leave(p);
 }
 
-static void roll_back(struct place *place) {
+static void run_chore(struct place *place, struct weft_plan **plan, struct weft_slice sql) {
   struct weft_pool *p = place->pool;
   struct weft_conn *c = place->conn;
-  struct rollback *r = place->rollback = weft_zalloc(sizeof *r);
-  if (!p->rollback)
-    p->rollback = weft_plan_raw(p->driver->dialect, WEFT_LIT("rollback"), 0, WEFT_PLAN_CONTROL);
+  struct chore *r = place->chore = weft_zalloc(sizeof *r);
+  if (!*plan) *plan = weft_plan_raw(p->driver->dialect, sql, 0, WEFT_PLAN_CONTROL);
   r->place = place;
-  r->plan = weft_plan_ref(p->rollback);
+  r->plan = weft_plan_ref(*plan);
   r->op =
-      (struct weft_op){.plan = r->plan, .repeat = 1, .flags = WEFT_OP_IN_TX, .done = rolled_back};
+      (struct weft_op){.plan = r->plan, .repeat = 1, .flags = WEFT_OP_IN_TX, .done = chore_done};
   weft_list_init(&r->op.link);
   p->driver->submit(c, &r->op);
   if (place->conn == c && place->state == PLACE_CLEANING && c->inflight > 0) p->driver->flush(c);
+}
+
+static void begin_cleaning(struct place *place) {
+  struct weft_pool *p = place->pool;
+  if (place->state != PLACE_CLEANING) place_set(place, PLACE_CLEANING);
+  if (place->limit_at) return;
+  place->limit_at = weft_loop_now(p->loop) + POOL_PATIENCE;
+  time_note(p, place->limit_at);
 }
 
 void place_clean(struct place *place) {
@@ -201,22 +216,29 @@ void place_clean(struct place *place) {
     return;
   }
   if (c->tx == WEFT_TX_NONE && !place->session && c->inflight + c->dropped == 0) {
-    make_idle(place);
+    rest(place);
     return;
   }
-  if (place->state != PLACE_CLEANING) place_set(place, PLACE_CLEANING);
-  if (!place->limit_at) {
-    place->limit_at = weft_loop_now(p->loop) + POOL_PATIENCE;
-    time_note(p, place->limit_at);
-  }
+  begin_cleaning(place);
   if (c->inflight + c->dropped > 0) return;
   if (c->tx != WEFT_TX_NONE) {
-    roll_back(place);
+    run_chore(place, &p->rollback, WEFT_LIT("rollback"));
   } else {
     place->session = false;
     if (p->driver->reset) p->driver->reset(c);
-    else make_idle(place);
+    else rest(place);
   }
+}
+
+void place_check(struct place *place) {
+  struct weft_pool *p = place->pool;
+  bool (*alive)(struct weft_conn *) = p->driver->alive;
+  if (alive && !alive(place->conn)) {
+    place_close(place);
+    return;
+  }
+  begin_cleaning(place);
+  run_chore(place, &p->ping, WEFT_LIT("select 1"));
 }
 
 void place_reset(struct weft_conn *c, bool ok) {
@@ -243,7 +265,7 @@ void place_ended(struct weft_conn *c) {
   pool_enter(p);
   switch (place->state) {
   case PLACE_SHARED:
-    if (c->inflight + c->dropped == 0) make_idle(place);
+    if (c->inflight + c->dropped == 0) rest(place);
     else if (c->dropped == 0) place->limit_at = place->dropped_at = 0;
     break;
   case PLACE_ALONE:
@@ -252,8 +274,8 @@ void place_ended(struct weft_conn *c) {
   case PLACE_LEASED:
     if (place->limit_at && !awaits_aborted(c)) place->limit_at = 0;
     break;
-  case PLACE_CLEANING: /* the end of a rollback is told by its done */
-    if (c->inflight == 0 && !place->rollback) place_clean(place);
+  case PLACE_CLEANING: /* the end of a chore is told by its done */
+    if (c->inflight == 0 && !place->chore) place_clean(place);
     break;
   default:
     break;
@@ -304,8 +326,8 @@ static void close_now(struct place *place) {
   for (struct weft_list *at = c->ops.next; at != &c->ops; at = at->next)
     WEFT_CONTAINER(at, struct weft_op, link)->pool = NULL;
   p->driver->close(c);
-  if (place->rollback) place->rollback->place = NULL;
-  place->rollback = NULL;
+  if (place->chore) place->chore->place = NULL;
+  place->chore = NULL;
   place->conn = NULL;
   place->limit_at = 0;
   weft_list_remove(&place->dirty);

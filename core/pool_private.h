@@ -4,7 +4,8 @@
      pool_place.c    places: opening, states, closing of connections
      pool_wait.c     queues: who gets the next connection
      pool_time.c     one timer for every deadline
-     pool_writers.c  the one writer of a file */
+     pool_writers.c  the one writer of a file
+     pool_budget.c   pools that share what they may open */
 #ifndef WEFT_POOL_PRIVATE_H
 #define WEFT_POOL_PRIVATE_H
 
@@ -27,7 +28,7 @@ enum place_state {
   PLACE_SHARED,    /* short reads in flight, or answers of dropped ones still to come */
   PLACE_ALONE,     /* one statement */
   PLACE_LEASED,
-  PLACE_CLEANING,  /* rolling back, resetting */
+  PLACE_CLEANING,  /* rolling back, resetting, asked whether it lives */
   PLACE_CLOSING,   /* as soon as no call back of it is on the stack */
   PLACE_STATES
 };
@@ -49,7 +50,7 @@ struct place {
   int64_t limit_at;    /* closed unless what it does has ended then; 0: none */
   int64_t dropped_at;  /* sent_at of the first dropped operation whose answer is still to come, */
   uint64_t dropped;    /* and its ticket */
-  struct rollback *rollback; /* under way, or NULL */
+  struct chore *chore; /* under way, or NULL */
 };
 
 struct weft_pool {
@@ -75,11 +76,13 @@ struct weft_pool {
   int64_t timer_at;     /* POOL_NEVER: not running */
   int64_t retry_at;     /* no attempt to connect before it; 0: at once, or one is under way */
   int64_t grace_at;     /* closing: what is in flight ends then */
-  struct weft_plan *rollback;
+  struct weft_plan *rollback, *ping;
   uint64_t random;
   uint32_t failures;    /* attempts to connect that failed in a row */
   uint32_t depth;       /* the pool's functions on the stack */
   bool dispatching, again, closing, held;
+  struct weft_list sharer, hunger; /* of the budget's pools, of its starved ones */
+  struct weft_hook fed;            /* goes on when the budget has room again */
   struct weft_pool_stats stats;
 };
 
@@ -103,6 +106,7 @@ void place_open(struct weft_pool *p);
 void place_close(struct place *place);    /* at once, or as soon as it may be */
 /* Rolls back and resets as needed, then makes it idle; the caller serves who waits. */
 void place_clean(struct place *place);
+void place_check(struct place *place); /* an idle one: it is idle again when it has answered */
 void place_lost(struct weft_conn *c, struct weft_list *replay, const struct weft_error *err);
 void place_reset(struct weft_conn *c, bool ok);
 void place_ended(struct weft_conn *c);
@@ -128,6 +132,13 @@ void wait_fail_all(struct weft_pool *p, const struct weft_error *err, bool write
 void time_note(struct weft_pool *p, int64_t at); /* something is due then */
 void time_due(void *pool);
 void time_expired_op(struct weft_op *op, int64_t now);
+
+/* pool_budget.c */
+void budget_join(struct weft_pool *p);
+void budget_leave(struct weft_pool *p);
+void budget_count(struct weft_pool *p, int more); /* places that are not empty */
+bool budget_allows(struct weft_pool *p); /* to open another one; takes it away from another pool if need be */
+bool budget_owes(const struct weft_pool *p); /* another pool waits for a connection to end here */
 
 /* pool_writers.c */
 struct file;

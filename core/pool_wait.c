@@ -171,6 +171,15 @@ static bool old(const struct place *place, int64_t now) {
   return now - WEFT_CONTAINER(c->ops.next, struct weft_op, link)->sent_at > POOL_OLD;
 }
 
+/* The connection that this turn has filled last, while it has room: what joins the others there costs neither a
+   system call nor a wake-up of its own. */
+static struct place *filling(struct weft_pool *p) {
+  if (weft_list_empty(&p->dirty)) return NULL;
+  struct place *place = WEFT_CONTAINER(p->dirty.prev, struct place, dirty);
+  bool open = place->conn && place->state == PLACE_SHARED && !place->draining && !place->conn->broken;
+  return open && load(place) < PIPELINE_FULL && !old(place, weft_loop_now(p->loop)) ? place : NULL;
+}
+
 /* The shared connection with the fewest operations, young ones first. */
 static struct place *best_shared(struct weft_pool *p, bool *good) {
   uint32_t most = p->o.max == 1 ? PIPELINE_SOLE : PIPELINE, best_load = 0;
@@ -178,6 +187,10 @@ static struct place *best_shared(struct weft_pool *p, bool *good) {
   bool best_old = false;
   *good = false;
   if (p->count[PLACE_SHARED] == 0) return NULL;
+  if ((best = filling(p))) {
+    *good = true;
+    return best;
+  }
   int64_t now = weft_loop_now(p->loop);
   struct weft_list *list = &p->places[PLACE_SHARED];
   for (struct weft_list *at = list->next; at != list; at = at->next) {
@@ -198,7 +211,7 @@ static struct place *choose_shared(struct weft_pool *p) {
   if (good) return best;
   struct place *idle = place_idle(p);
   if (idle || !best) return idle;
-  if (p->count[PLACE_EMPTY] > 0 && p->count[PLACE_OPENING] == 0 && !p->closing && !p->failures) {
+  if (p->count[PLACE_EMPTY] > 0 && p->count[PLACE_OPENING] == 0 && !p->closing && !p->failures && budget_allows(p)) {
     place_open(p); /* for those to come; may be open at once */
     idle = place_idle(p);
     if (!idle) idle = best_shared(p, &good);
@@ -319,7 +332,7 @@ static void want_more(struct weft_pool *p) {
   bool was = p->dispatching, again = p->again;
   p->dispatching = true; /* what opens at once is served by the caller, not inside */
   p->again = false;
-  while (p->count[PLACE_OPENING] < want && p->count[PLACE_EMPTY] > 0 && !p->again) place_open(p);
+  while (p->count[PLACE_OPENING] < want && p->count[PLACE_EMPTY] > 0 && !p->again && budget_allows(p)) place_open(p);
   p->dispatching = was;
   if (p->again && !was) wait_dispatch(p);
   else p->again |= again;

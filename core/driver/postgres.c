@@ -128,6 +128,7 @@ static const struct weft_driver driver = {
     .flush = weft_pg_flush,
     .abort = weft_pg_abort,
     .reset = weft_pg_reset,
+    .alive = weft_pg_alive,
     .close = close_connection,
 };
 

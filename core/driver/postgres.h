@@ -162,6 +162,7 @@ void weft_pg_name(const struct weft_pg_conn *c, uint32_t serial, char out[WEFT_P
 
 /* ---- postgres_receive.c ---- */
 void weft_pg_ready(void *ud, int events); /* of the watch */
+bool weft_pg_alive(struct weft_conn *base); /* of an idle one */
 void weft_pg_receive(struct weft_pg_conn *c);
 /* The first flight whose answers are not all here; NULL: all are. */
 struct weft_pg_flight *weft_pg_current(struct weft_pg_conn *c);

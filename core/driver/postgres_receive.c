@@ -342,16 +342,25 @@ void weft_pg_receive(struct weft_pg_conn *c) {
   weft_pg_pump(c);
 }
 
+/* An idle connection's end comes behind the server's last words, which are a notice. */
+bool weft_pg_alive(struct weft_conn *base) {
+  PGconn *pg = weft_pg_of(base)->pg;
+  if (!PQconsumeInput(pg)) return false;
+  PQisBusy(pg); /* reads notices */
+  return PQconsumeInput(pg);
+}
+
 void weft_pg_ready(void *ud, int events) {
   struct weft_pg_conn *c = ud;
-  if ((events & WEFT_READABLE) && !PQconsumeInput(c->pg)) {
+  bool idle = weft_list_empty(&c->flights);
+  if ((events & WEFT_READABLE) && !(idle ? weft_pg_alive(&c->base) : PQconsumeInput(c->pg))) {
     lose(c, NULL);
     return;
   }
   /* An error on the socket paused the watch; if it was none for libpq, the end is still to be seen.
    */
   bool paused = events & WEFT_WRITABLE && !(c->events & WEFT_WRITABLE);
-  if (weft_list_empty(&c->flights)) PQisBusy(c->pg); /* reads notices */
+  if (idle) PQisBusy(c->pg); /* reads notices */
   weft_pg_receive(c);
   if (c->lost || !c->watch) return;
   if (paused) weft_watch_events(c->watch, c->events);

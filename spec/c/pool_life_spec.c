@@ -177,6 +177,84 @@ static void loss(void) {
   }
 }
 
+/* ---- after a freeze ---- */
+
+static void checking(void) {
+  it("uses an idle connection again once it has answered") {
+    start(PG, 4);
+    open_one();
+    weft_pool_check(pool);
+    expect_int(weft_fake_sent(weft_fake_conn(fake, 0)), 1);
+    submit(0, WRITE);
+    turn();
+    expect_int(weft_fake_sent(weft_fake_conn(fake, 0)), 1);
+    expect_int(fake->opening, 0);
+    answer_until(&ended, 1);
+    expect(!calls[0].failed);
+    expect_int(stats().opened, 1);
+    stop();
+  }
+  it("replaces one that is gone before a statement is sent") {
+    start(PG, 4);
+    open_one();
+    weft_pool_check(pool);
+    submit(0, WRITE);
+    weft_fake_lose(weft_fake_conn(fake, 0));
+    answer_until(&ended, 1);
+    expect(!calls[0].failed);
+    expect_int(stats().opened, 2);
+    stop();
+  }
+  it("closes at once what is known to be closed") {
+    start(PG, 4);
+    open_one();
+    fake->silent_peer = true;
+    weft_pool_check(pool);
+    turn();
+    expect_int(stats().open, 0);
+    stop();
+  }
+  it("opens another connection when no answer comes soon, and closes the silent one") {
+    start(PG, 4);
+    open_one();
+    weft_pool_check(pool);
+    submit(0, WRITE);
+    skip(51 * MS);
+    expect_int(fake->opening, 1);
+    connect();
+    turn();
+    expect_int(weft_fake_sent(weft_fake_conn(fake, 1)), 1);
+    skip(5 * S);
+    expect_int(fake->closed, 1);
+    expect_int(calls[0].done, 0);
+    answer_until(&ended, 1);
+    expect(!calls[0].failed);
+    stop();
+  }
+  it("leaves alone what is in use, and files") {
+    start(PG, 4);
+    struct weft_lease *l = lease(0, WEFT_LEASE_WRITE);
+    connect();
+    weft_pool_check(pool);
+    expect_int(weft_fake_sent(weft_fake_conn(fake, 0)), 0);
+    weft_lease_release(l);
+    stop();
+    start(LITE, 4);
+    open_one();
+    weft_pool_check(pool);
+    expect_int(weft_fake_sent(weft_fake_conn(fake, 0)), 0);
+    stop();
+  }
+  it("may be asked for twice, and ends with the pool") {
+    start(PG, 4);
+    open_one();
+    weft_pool_check(pool);
+    weft_pool_check(pool);
+    expect_int(weft_fake_sent(weft_fake_conn(fake, 0)), 1);
+    stop();
+  }
+}
+
 /* ---- idleness and life ---- */
 
 static void lives(void) {
@@ -385,6 +463,9 @@ static void facts(void) {
   }
   describe("loss") {
     loss();
+  }
+  describe("a check") {
+    checking();
   }
   describe("life") {
     lives();
