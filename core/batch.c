@@ -395,6 +395,7 @@ static bool board(struct flight *f, struct weft_call *call) {
   int64_t number = key_number(f, call->keys[0], f->nkeys < LIMIT_KEYS ? &added : NULL);
   if (number < 0) return false;
   bool first = weft_list_empty(&f->callers);
+  if (first) f->run.origin = call->origin;
   if (first || (f->run.deadline && call->deadline > f->run.deadline) || !call->deadline)
     f->run.deadline = call->deadline; /* the latest; 0 is none */
   call->slot = (uint32_t)number;

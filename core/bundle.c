@@ -71,7 +71,7 @@ static void go_on(struct weft_bundle *b) {
 static void ended(struct weft_op *op, struct weft_rows *rows, const struct weft_error *err) {
   struct weft_bundle_op *o = WEFT_CONTAINER(op, struct weft_bundle_op, op);
   struct weft_bundle *b = o->bundle;
-  if (o->mine) weft_context_report(b->db, op, o->started, rows, err);
+  if (o->mine && o->started) weft_context_report(b->db, op, o->started, &b->origin, rows, err);
   weft_plan_unref(op->plan);
   op->plan = NULL;
   o->ended = true;
@@ -97,9 +97,10 @@ static void granted(struct weft_lease *lease, const struct weft_error *err) {
   go_on(b);
 }
 
-void weft_bundle_start(struct weft_bundle *b, int64_t deadline) {
+void weft_bundle_start(struct weft_bundle *b, int64_t deadline, const struct weft_origin *origin) {
   add_text(b, "commit", NULL);
   b->deadline = deadline;
+  b->origin = *origin;
   weft_db_ref(b->db);
   b->db->busy++;
   b->leased = true;
@@ -157,5 +158,5 @@ void weft_db_read_all(struct weft_db *db, const char *const *texts, uint32_t n,
   }
   call->place = WEFT_AT_BUNDLE;
   call->ride = &r->bundle;
-  weft_bundle_start(&r->bundle, call->deadline);
+  weft_bundle_start(&r->bundle, call->deadline, &call->origin);
 }

@@ -23,6 +23,7 @@ struct weft_bundle {
   struct weft_bundle_op *ops;
   uint32_t n, nsent, nended;
   int64_t deadline;
+  struct weft_origin origin;
   bool leased, granted; /* asked for a connection; has had it */
   bool holding;         /* in the middle of sending: it does not land now */
   bool torn;            /* the driver had to ask one again, after COMMIT: it has not read the snapshot */
@@ -41,7 +42,7 @@ void weft_bundle_add(struct weft_bundle *b, struct weft_plan *plan, const struct
 /* Of a bundle that will not be started. */
 void weft_bundle_forget(struct weft_bundle *b);
 /* landed may be called before this returns. */
-void weft_bundle_start(struct weft_bundle *b, int64_t deadline);
+void weft_bundle_start(struct weft_bundle *b, int64_t deadline, const struct weft_origin *origin);
 void weft_bundle_abort(struct weft_bundle *b, enum weft_kind why);
 /* Does it wait for a connection that tx alone holds? */
 bool weft_bundle_waits_for(const struct weft_bundle *b, const struct weft_tx *tx);

@@ -133,7 +133,7 @@ void weft_call_end(struct weft_call *call, struct weft_rows *rows, const struct 
 
 void weft_call_done(struct weft_op *op, struct weft_rows *rows, const struct weft_error *err) {
   struct weft_call *call = WEFT_CONTAINER(op, struct weft_call, op);
-  weft_context_report(call->db, op, call->started, rows, err);
+  if (call->started) weft_context_report(call->db, op, call->started, &call->origin, rows, err);
   weft_plan_unref(op->plan);
   op->plan = NULL;
   call->place = WEFT_AT_REST;

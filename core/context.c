@@ -59,19 +59,22 @@ void weft_context_watch(struct weft_context *c, struct weft_call *call) {
 
 /* ---- events ---- */
 
-int64_t weft_context_stamp(const struct weft_context *c) {
-  return c->event ? weft_clock_ns() : 0;
-}
-
 void weft_context_report(struct weft_db *db, const struct weft_op *op, int64_t started,
-                         const struct weft_rows *rows, const struct weft_error *err) {
+                         const struct weft_origin *origin, const struct weft_rows *rows,
+                         const struct weft_error *err) {
   struct weft_context *c = db->context;
-  if (!c->event || !started) return;
+  if (!c->event) return;
+  int64_t ns = weft_clock_ns() - started;
   struct weft_event_info info = {.db = db,
+                                 .op = op,
                                  .sql = op->plan->sql,
-                                 .ns = weft_clock_ns() - started,
+                                 .began_ns = started,
+                                 .ns = ns,
+                                 .started_us = weft_clock_wall_us() - ns / 1000,
+                                 .origin = *origin,
                                  .rows = rows ? rows->nrows : 0,
                                  .nparams = op->nparams,
+                                 .zero_dates = rows ? rows->zero_dates : 0,
                                  .affected = rows ? rows->affected : -1,
                                  .error = err};
   c->event(c->ud, WEFT_EVENT_QUERY, &info);
@@ -115,6 +118,8 @@ void weft_context_retire(struct weft_context *c, struct weft_settings *settings)
 }
 
 struct weft_loop *weft_context_loop(struct weft_context *c) { return c->loop; }
+
+void weft_context_share(struct weft_context *c, struct weft_budgets *budgets) { c->budgets = budgets; }
 
 void weft_context_unref(struct weft_context *c) {
   if (--c->refs == 0) free(c);

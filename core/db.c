@@ -51,7 +51,9 @@ struct weft_db *weft_db_new(struct weft_context *c, struct weft_slice name,
   weft_list_init(&db->relations);
   weft_map_init(&db->finders);
   weft_plans_init(&db->plans, db->dialect, o->plan_bytes ? o->plan_bytes : PLAN_BYTES);
-  db->pool = weft_pool_new(c->loop, settings, c->writers, &o->pool, pool_event, db);
+  struct weft_pool_options pool = o->pool;
+  if (c->budgets) pool.budget = weft_budgets_get(c->budgets, name);
+  db->pool = weft_pool_new(c->loop, settings, c->writers, &pool, pool_event, db);
   weft_list_push(&c->dbs, &db->link);
   weft_live_add(&weft_live_counts.databases, 1);
   return db;
@@ -121,6 +123,10 @@ void weft_db_stats(const struct weft_db *db, struct weft_db_stats *out) {
   for (const struct weft_list *at = db->plans.lru.next; at != &db->plans.lru; at = at->next)
     out->plans++;
   if (db->pool) weft_pool_stats(db->pool, &out->pool);
+}
+
+void weft_db_check(struct weft_db *db) {
+  if (db->pool) weft_pool_check(db->pool);
 }
 
 /* ---- relations ---- */

@@ -23,11 +23,19 @@ enum weft_event {
   WEFT_EVENT_DISCONNECT,
   WEFT_EVENT_RETRY
 };
+/* On whose behalf something is asked: numbers of the caller's, which events hand back; 0: none. */
+struct weft_origin {
+  uint64_t scope, span;
+};
 struct weft_event_info {
   struct weft_db *db;
   struct weft_slice sql;
+  int64_t began_ns;      /* by weft_clock_ns */
   int64_t ns;            /* from submission to answer */
-  uint32_t rows, nparams;
+  int64_t started_us;    /* since 1970, by the clock on the wall when it ended */
+  struct weft_origin origin; /* of the first of the calls that it serves */
+  const struct weft_op *op;  /* NULL: it is no statement's end */
+  uint32_t rows, nparams, zero_dates;
   int64_t affected;
   const struct weft_error *error;
 };
@@ -39,6 +47,8 @@ void weft_context_on_event(struct weft_context *c,
                                          const struct weft_event_info *info),
                            void *ud);
 struct weft_loop *weft_context_loop(struct weft_context *c);
+/* Databases of one name have max connections together in all contexts with these budgets, which are the caller's. */
+void weft_context_share(struct weft_context *c, struct weft_budgets *budgets);
 /* Closes every database; waits for what must end. No call may be unfinished but those it fails. */
 void weft_context_free(struct weft_context *c);
 
@@ -68,6 +78,7 @@ struct weft_db_stats {
   size_t plan_bytes, plans;
 };
 void weft_db_stats(const struct weft_db *db, struct weft_db_stats *out);
+void weft_db_check(struct weft_db *db); /* weft_pool_check */
 
 /* ---- relations: a table as a model sees it ---- */
 struct weft_override {          /* what a model says of one column beyond what was discovered */
@@ -112,7 +123,8 @@ struct weft_call {
   bool running, done;
   uint32_t level;                 /* savepoints that the caller is inside of, from 1; 0: it does not say.
                                      A call of fewer than are open waits until they are closed. */
-  int64_t deadline;               /* set before the start; loop time; 0: the database's default */
+  int64_t deadline;               /* set before the start; loop time; 0: the database's default; as is: */
+  struct weft_origin origin;
   void (*finished)(struct weft_call *call); /* once; possibly before the start returns */
   void *ud;
   struct weft_list link;          /* of a batch, or waiting for discovery */

@@ -8,6 +8,7 @@
 #ifndef WEFT_DB_PRIVATE_H
 #define WEFT_DB_PRIVATE_H
 
+#include "clock.h"
 #include "db.h"
 
 enum weft_place {
@@ -25,6 +26,7 @@ struct weft_context {
   int refs; /* the owner and every database */
   struct weft_loop *loop;
   struct weft_writers *writers;
+  struct weft_budgets *budgets; /* the host's, or NULL */
   struct weft_list dbs;      /* open ones */
   struct weft_list retired;  /* settings of closed ones: their connections may still be ending */
   void (*event)(void *ud, enum weft_event what, const struct weft_event_info *info);
@@ -80,10 +82,14 @@ static inline void weft_live_add(long *what, long n) {
 void weft_context_watch(struct weft_context *c, struct weft_call *call);
 void weft_context_unref(struct weft_context *c);
 void weft_context_retire(struct weft_context *c, struct weft_settings *settings);
-/* A statement ended; started as weft_context_stamp gave it. */
+/* A statement ended; started as weft_context_stamp gave it, not 0. */
 void weft_context_report(struct weft_db *db, const struct weft_op *op, int64_t started,
-                         const struct weft_rows *rows, const struct weft_error *err);
-int64_t weft_context_stamp(const struct weft_context *c); /* 0 when nobody listens */
+                         const struct weft_origin *origin, const struct weft_rows *rows,
+                         const struct weft_error *err);
+/* 0 when nobody listens: then nothing is reported. */
+static inline int64_t weft_context_stamp(const struct weft_context *c) {
+  return c->event ? weft_clock_ns() : 0;
+}
 
 /* ---- call.c ---- */
 /* Marks it running. */

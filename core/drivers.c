@@ -68,6 +68,9 @@ static int open_at(const char *path, const char *name, const struct weft_driver 
                    struct weft_error *err) {
   char symbol[sizeof "weft_driver_" + NAME_MAX_];
   publish_core();
+  if (!dlsym(RTLD_DEFAULT, "weft_conn_init"))
+    return weft_fail(err, WEFT_UNSUPPORTED, "this program keeps Weft's functions to itself: link the %s driver in "
+                     "(-Wl,-u,weft_driver_%s), or export them (-rdynamic)", name, name);
   void *so = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
   if (!so)
     return weft_fail(err, WEFT_UNSUPPORTED, "cannot open the %s driver: %s", name, dlerror());

@@ -242,6 +242,7 @@ static void submit(struct statement *s) {
   p->nrunning++;
   weft_list_push(&f->statements, &s->link);
   s->call.deadline = f->deadline;
+  s->call.origin = f->origin;
   s->call.level = p->place ? p->place->level : 0;
   weft_db_query(p->level ? p->level->relation : f->relation,
                 p->place ? p->place->tx : p->group ? p->group->tx : NULL, q, &s->call);
@@ -487,6 +488,13 @@ void weft_fetch_abort(struct weft_fetch *f, enum weft_kind why) {
   if (f->flight) fetch_flight_abort(f->flight, why);
   give_up(f, why);
   fetch_leave(f);
+}
+
+bool weft_fetch_runs(const struct weft_fetch *f, const struct weft_op *op) {
+  if (f->flight && fetch_flight_runs(f->flight, op)) return true;
+  for (const struct weft_list *at = f->statements.next; at != &f->statements; at = at->next)
+    if (&WEFT_CONTAINER(at, struct statement, link)->call.op == op) return true;
+  return false;
 }
 
 bool weft_fetch_waits_for(const struct weft_fetch *f, const struct weft_tx *tx) {

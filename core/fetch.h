@@ -84,7 +84,8 @@ struct weft_fetch {
   struct weft_error error;   /* kind WEFT_OK when it went well */
   const struct weft_level *failed; /* whose statement failed, NULL: the root's; good until the reset */
   bool running, done;
-  int64_t deadline;          /* set before the start, as of a call */
+  int64_t deadline;          /* set before the start, as of a call; as is: */
+  struct weft_origin origin;
   struct weft_fetch_place *places; /* set before the start; in arena, transactions referenced by start */
   uint32_t nplaces;
   void (*finished)(struct weft_fetch *f); /* once; possibly before the start returns */
@@ -116,6 +117,8 @@ void weft_fetch_below(struct weft_fetch *f, struct weft_rows *rows, struct weft_
    levels must be made anew, and it may be tried once more. */
 bool weft_fetch_suspect(struct weft_fetch *f);
 void weft_fetch_abort(struct weft_fetch *f, enum weft_kind why);
+/* Is op one of its statements that are under way? */
+bool weft_fetch_runs(const struct weft_fetch *f, const struct weft_op *op);
 /* Is one of its statements held up by tx? See weft_call_waits_for. */
 bool weft_fetch_waits_for(const struct weft_fetch *f, const struct weft_tx *tx);
 

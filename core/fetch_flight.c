@@ -235,8 +235,14 @@ bool fetch_fly(struct weft_fetch *f, struct fetch_part *root) {
   fl->bundle.landed = landed;
   f->flight = fl;
   f->nrunning++;
-  weft_bundle_start(&fl->bundle, f->deadline);
+  weft_bundle_start(&fl->bundle, f->deadline, &f->origin);
   return true;
+}
+
+bool fetch_flight_runs(const struct fetch_flight *fl, const struct weft_op *op) {
+  for (uint32_t i = 0; i < fl->bundle.n; i++)
+    if (&fl->bundle.ops[i].op == op) return true;
+  return false;
 }
 
 void fetch_flight_abort(struct fetch_flight *fl, enum weft_kind why) {

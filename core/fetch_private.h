@@ -48,6 +48,7 @@ bool fetch_may_fly(struct weft_fetch *f);
 /* Starts; false: nothing was started. */
 bool fetch_fly(struct weft_fetch *f, struct fetch_part *root);
 void fetch_flight_abort(struct fetch_flight *fl, enum weft_kind why);
+bool fetch_flight_runs(const struct fetch_flight *fl, const struct weft_op *op);
 /* As weft_fetch_waits_for. */
 bool fetch_flight_waits_for(const struct fetch_flight *fl, const struct weft_tx *tx);
 

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "decimal.h"
+#include "text.h"
 
 static void put_escape(struct weft_buf *out, unsigned char c) {
   static const char hex[] = "0123456789abcdef";
@@ -46,22 +47,12 @@ void weft_json_string(struct weft_buf *out, struct weft_slice s) {
 }
 
 static void put_base64(struct weft_buf *out, const char *bytes, size_t n) {
-  static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const unsigned char *p = (const unsigned char *)bytes;
-  char *at = weft_buf_room(out, (n + 2) / 3 * 4 + 2), *q = at;
+  char *at = weft_buf_room(out, weft_base64_size(n) + 2);
   if (!at) return;
-  *q++ = '"';
-  for (; n >= 3; p += 3, n -= 3, q += 4) {
-    uint32_t v = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
-    for (int i = 0; i < 4; i++) q[i] = set[v >> (18 - 6 * i) & 63];
-  }
-  if (n) {
-    uint32_t v = (uint32_t)p[0] << 16 | (n == 2 ? (uint32_t)p[1] << 8 : 0);
-    for (int i = 0; i < 4; i++) q[i] = (size_t)i <= n ? set[v >> (18 - 6 * i) & 63] : '=';
-    q += 4;
-  }
-  *q++ = '"';
-  out->n += (size_t)(q - at);
+  at[0] = '"';
+  size_t len = weft_base64_text(at + 1, bytes, n);
+  at[len + 1] = '"';
+  out->n += len + 2;
 }
 
 static void put_array(struct weft_buf *out, const struct weft_array *a) {

@@ -294,6 +294,8 @@ void weft_loop_free(struct weft_loop *l) {
   free(l);
 }
 
+void *weft_loop_uv(struct weft_loop *l) { return l->uv; }
+
 long weft_loop_handles(const struct weft_loop *l) { return l->handles + l->works; }
 
 /* ---- watches ---- */

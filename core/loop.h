@@ -28,6 +28,7 @@ struct weft_work;
 int weft_loop_new(void *uv_loop, struct weft_loop **out, struct weft_error *err);
 /* Closes what is left and waits for work on the thread pool to end. Not from a call back. */
 void weft_loop_free(struct weft_loop *l);
+void *weft_loop_uv(struct weft_loop *l); /* the uv_loop_t that it runs on */
 
 int64_t weft_loop_now(const struct weft_loop *l); /* ns; of this turn's start */
 void weft_loop_update_now(struct weft_loop *l);

@@ -100,6 +100,7 @@ struct weft_rows *weft_rows_new(struct weft_columns *columns, uint32_t expected)
   r->cells = (struct weft_value *)(r + 1);
   r->affected = -1;
   r->last_id = 0;
+  r->zero_dates = 0;
   r->parents = NULL;
   char *text = (char *)(r + 1) + cells;
   weft_arena_init(&r->arena, text, (size_t)((char *)r + size - text));

@@ -42,6 +42,7 @@ struct weft_rows {
   struct weft_value *cells;     /* nrows * ncols */
   int64_t affected;             /* rows that a write touched, -1 when the database did not say */
   int64_t last_id;              /* SQLite and MySQL; 0 */
+  uint32_t zero_dates;          /* MySQL: cells that are NULL here and a date with zeros in the database */
   struct weft_rows **parents;   /* row sets that the cells point into: owned, NULL behind the last */
   struct weft_arena arena;
 };

@@ -316,6 +316,7 @@ void weft_schema_discover(struct weft_call *call) {
     weft_call_init(asking, probe_finished, NULL);
     weft_call_begin(asking, db, NULL);
     asking->relation = r;
+    asking->origin = call->origin;
   }
   asking->slot = 0;
   ask_catalog(asking);

@@ -270,3 +270,38 @@ double weft_float_of_single(float f) {
   }
   return near;
 }
+
+static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+size_t weft_base64_text(char *out, const char *bytes, size_t n) {
+  const unsigned char *p = (const unsigned char *)bytes;
+  char *q = out;
+  for (; n >= 3; p += 3, n -= 3, q += 4) {
+    uint32_t v = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+    for (int i = 0; i < 4; i++) q[i] = base64[v >> (18 - 6 * i) & 63];
+  }
+  if (n) {
+    uint32_t v = (uint32_t)p[0] << 16 | (n == 2 ? (uint32_t)p[1] << 8 : 0);
+    for (int i = 0; i < 4; i++) q[i] = (size_t)i <= n ? base64[v >> (18 - 6 * i) & 63] : '=';
+    q += 4;
+  }
+  return (size_t)(q - out);
+}
+
+int64_t weft_base64_parse(struct weft_slice text, char *out) {
+  int8_t value[256];
+  size_t n = text.n, len = 0;
+  uint32_t bits = 0;
+  memset(value, -1, sizeof value);
+  for (int i = 0; i < 64; i++) value[(unsigned char)base64[i]] = (int8_t)i;
+  if (n % 4) return -1;
+  for (int i = 0; i < 2 && n > 0 && text.p[n - 1] == '='; i++) n--;
+  for (size_t i = 0; i < n; i++) {
+    int v = value[(unsigned char)text.p[i]];
+    if (v < 0) return -1;
+    bits = bits << 6 | (uint32_t)v;
+    if (i % 4) out[len++] = (char)(bits >> (6 - 2 * (i % 4)));
+  }
+  bool rest = n % 4 && bits & (n % 4 == 2 ? 15 : 3); /* bits that belong to no byte */
+  return rest || n % 4 == 1 ? -1 : (int64_t)len;
+}

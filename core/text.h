@@ -25,6 +25,12 @@ bool weft_utf8_valid(const char *p, size_t n); /* false on surrogates and overlo
 /* Bytes of the valid sequence that text begins with, 1 to 4; 0 when there is none. */
 size_t weft_utf8_sequence(const char *text, size_t n);
 
+/* Base64 with padding (RFC 4648). Text: writes weft_base64_size(n) characters, no zero byte. Parse: out has room for
+   text.n bytes; their number, or -1 when the text is none. */
+static inline size_t weft_base64_size(size_t n) { return (n + 2) / 3 * 4; }
+size_t weft_base64_text(char *out, const char *bytes, size_t n);
+int64_t weft_base64_parse(struct weft_slice text, char *out);
+
 #pragma GCC visibility pop
 
 #endif

@@ -46,6 +46,15 @@ static unsigned month_days(int64_t year, unsigned month) {
   return month == 2 && leap ? 29 : days[month - 1];
 }
 
+int weft_time_of_day(unsigned year, unsigned month, unsigned day, enum weft_type type, int64_t us,
+                     struct weft_value *out) {
+  struct civil c = {.year = year, .month = month, .day = day};
+  if (month == 0 || month > 12 || day == 0 || day > month_days(year, month)) return -1;
+  int64_t days = days_of(c);
+  *out = (struct weft_value){.type = (uint8_t)type, .u.i = type == WEFT_DATE ? days : days * DAY + us};
+  return 0;
+}
+
 static char *put2(char *p, unsigned v) {
   p[0] = (char)('0' + v / 10);
   p[1] = (char)('0' + v % 10);

@@ -185,7 +185,7 @@ static void acquire(struct weft_tx *tx) {
 static void control_done(struct weft_op *op, struct weft_rows *rows, const struct weft_error *err) {
   struct control *c = WEFT_CONTAINER(op, struct control, op);
   struct weft_tx *tx = c->tx;
-  weft_context_report(tx->db, op, c->started, rows, err);
+  if (c->started) weft_context_report(tx->db, op, c->started, &c->origin, rows, err);
   weft_plan_unref(op->plan);
   weft_rows_unref(rows);
   tx->unanswered--;
@@ -220,9 +220,10 @@ static int begin_plan(struct weft_tx *tx, struct weft_plan **out, struct weft_er
 
 /* plan: an owned reference. */
 void tx_send_control(struct weft_tx *tx, struct control *c, struct weft_plan *plan,
-                         int64_t deadline, bool flush) {
+                     const struct weft_call *call, int64_t deadline, bool flush) {
   c->op = (struct weft_op){.plan = plan, .repeat = 1, .flags = WEFT_OP_IN_TX,
                            .deadline = deadline, .done = control_done};
+  c->origin = call->origin;
   weft_list_init(&c->op.link);
   c->tx = weft_tx_ref(tx);
   if (c->of) c->of->refs++;
@@ -279,7 +280,7 @@ static bool send_one(struct weft_tx *tx) {
             : begin_plan(tx, &plan, &err))
     tx_doom(tx, &err);
   else
-    tx_send_control(tx, c, plan, call->deadline, !tx_pipelines(tx));
+    tx_send_control(tx, c, plan, call, call->deadline, !tx_pipelines(tx));
   return true;
 }
 

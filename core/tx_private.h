@@ -15,6 +15,7 @@ struct control {
   struct weft_tx *tx;
   struct savepoint *of; /* NULL: BEGIN */
   int64_t started;
+  struct weft_origin origin;
   bool sent;
 };
 
@@ -49,9 +50,9 @@ bool tx_pipelines(const struct weft_tx *tx);
 int tx_plan(struct weft_tx *tx, const char *text, struct weft_plan **out, struct weft_error *err);
 int tx_savepoint_plan(struct weft_tx *tx, enum verb verb, uint32_t number, struct weft_plan **out,
                       struct weft_error *err);
-/* Sends a control statement of the transaction's own; plan: an owned reference. */
+/* Sends a control statement of the transaction's own, which call makes necessary; plan: an owned reference. */
 void tx_send_control(struct weft_tx *tx, struct control *c, struct weft_plan *plan,
-                     int64_t deadline, bool flush);
+                     const struct weft_call *call, int64_t deadline, bool flush);
 /* Sends call's operation at once, without what goes in front of statements. */
 void tx_submit(struct weft_tx *tx, struct weft_call *call, bool flush);
 

@@ -49,11 +49,11 @@ static void released(struct weft_call *call, struct weft_rows *rows, const struc
 }
 
 /* The savepoint is still there after it was rolled back to: it goes as well. */
-static void send_release(struct weft_tx *tx, struct savepoint *sp) {
+static void send_release(struct weft_tx *tx, const struct weft_call *call, struct savepoint *sp) {
   struct weft_plan *plan;
   struct weft_error err;
   if (tx_savepoint_plan(tx, RELEASE, sp->number, &plan, &err)) tx_doom(tx, &err);
-  else tx_send_control(tx, &sp->end, plan, 0, true);
+  else tx_send_control(tx, &sp->end, plan, call, 0, true);
 }
 
 static void rolled_back_to(struct weft_call *call, struct weft_rows *rows,
@@ -64,7 +64,7 @@ static void rolled_back_to(struct weft_call *call, struct weft_rows *rows,
   if (!err && !tx->lost) {
     weft_error_clear(&tx->doom);
     tx->told = false;
-    if (!sp->end.sent) send_release(tx, sp);
+    if (!sp->end.sent) send_release(tx, call, sp);
   }
   tx_savepoint_unref(sp);
   if (tx->ddl) weft_db_forget_tables(tx->db);
@@ -83,7 +83,7 @@ static int send_rollback_to(struct weft_tx *tx, struct weft_call *call, struct s
   bool pipelined = tx_pipelines(tx);
   sp->refs++; /* the answer may come before submit returns */
   send_verb(call, plan, !pipelined, rolled_back_to);
-  if (pipelined && tx->lease.conn && !tx->ended && !sp->end.sent) send_release(tx, sp);
+  if (pipelined && tx->lease.conn && !tx->ended && !sp->end.sent) send_release(tx, call, sp);
   tx_savepoint_unref(sp);
   return 0;
 }

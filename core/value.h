@@ -136,6 +136,9 @@ int weft_value_convert(struct weft_arena *arena, struct weft_value v,
 size_t weft_time_text(char out[40], struct weft_value v); /* DATE TIME TIMESTAMP TIMESTAMPTZ */
 int weft_time_parse(struct weft_slice text, enum weft_type type, bool *had_zone,
                     struct weft_value *out);
+/* A DATE, or the TIMESTAMP so many microseconds into its day; -1 where the calendar has no such day. */
+int weft_time_of_day(unsigned year, unsigned month, unsigned day, enum weft_type type, int64_t us,
+                     struct weft_value *out);
 
 #pragma GCC visibility pop
 

@@ -123,13 +123,13 @@ int weft_sqlite_bind(sqlite3_stmt *stmt, const struct weft_value *v, uint32_t n,
 
 /* ---- columns ---- */
 
-static void describe_column(sqlite3_stmt *stmt, const struct weft_plan *plan, int i,
+static void describe_column(sqlite3_stmt *stmt, const struct weft_shown *shown, int i,
                             struct weft_column *column, struct sqlite_decoder *decoder) {
   const char *name = sqlite3_column_name(stmt, i), *declared = sqlite3_column_decltype(stmt, i);
   struct weft_column_type t = {.type = WEFT_ANY, .scale = -1};
   struct weft_catalog_type told = {.declared = weft_slice_of(declared), .typmod = -1};
   if (declared) weft_dialect_sqlite.column_type(&told, &t);
-  else if (!weft_plan_aggregate(plan, (uint32_t)i, &t))
+  else if (!weft_shown_aggregate(shown, (uint32_t)i, &t))
     t = (struct weft_column_type){.type = WEFT_ANY, .scale = -1};
   *column = (struct weft_column){.name = weft_slice_of(name ? name : ""), .type = t.type};
   decoder->scale = t.scale;
@@ -150,8 +150,11 @@ void weft_sqlite_columns(sqlite3_stmt *stmt, const struct weft_plan *plan,
   if (n == 0) return;
   struct weft_column *v = weft_alloc(n * sizeof *v);
   *decoders = weft_alloc(n * sizeof **decoders);
+  struct weft_shown shown;
+  weft_shown_init(&shown, plan);
   for (uint32_t i = 0; i < n; i++)
-    describe_column(stmt, plan, (int)i, &v[i], &(*decoders)[i]);
+    describe_column(stmt, &shown, (int)i, &v[i], &(*decoders)[i]);
+  weft_shown_release(&shown);
   *out = weft_columns_new(v, n);
   free(v);
 }

@@ -224,9 +224,12 @@ static void shown(struct weft_table *t) {
     struct weft_query *sums = ITEMS(weft_query_ref(q), WEFT_C_SELECT, AS("a", one(WEFT_E_SUM, col("price"))),
                                     AS("b", one(WEFT_E_AVG, joined("variants", "price"))));
     if (expect_int(weft_plan_render(LITE, sums, &p, NULL), 0)) {
-      expect(!weft_plan_aggregate(p, 0, &type));
-      expect(weft_plan_aggregate(p, 1, &type) && type.type == WEFT_DECIMAL && type.scale == -1);
-      expect(!weft_plan_aggregate(p, 2, &type));
+      struct weft_shown told;
+      weft_shown_init(&told, p);
+      expect(!weft_shown_aggregate(&told, 0, &type));
+      expect(weft_shown_aggregate(&told, 1, &type) && type.type == WEFT_DECIMAL && type.scale == -1);
+      expect(!weft_shown_aggregate(&told, 2, &type));
+      weft_shown_release(&told);
     }
     weft_plan_unref(p), weft_query_unref(sums);
   }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* alone: it measures for how long nobody is held up. */
 /* The SQLite driver on a running loop: what runs where, giving up, other connections' locks,
  * closing. */
 #include <time.h>
