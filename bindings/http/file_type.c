@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "http_private.h"
+
+#include <strings.h>
+
+static const struct {
+  const char *ending, *type;
+} types[] = {
+    {"html", "text/html; charset=utf-8"},
+    {"css", "text/css; charset=utf-8"},
+    {"js", "text/javascript; charset=utf-8"},
+    {"json", "application/json"},
+    {"svg", "image/svg+xml"},
+    {"png", "image/png"},
+    {"jpg", "image/jpeg"},
+    {"jpeg", "image/jpeg"},
+    {"webp", "image/webp"},
+    {"avif", "image/avif"},
+    {"gif", "image/gif"},
+    {"ico", "image/x-icon"},
+    {"woff2", "font/woff2"},
+    {"woff", "font/woff"},
+    {"ttf", "font/ttf"},
+    {"otf", "font/otf"},
+    {"mjs", "text/javascript; charset=utf-8"},
+    {"map", "application/json"},
+    {"webmanifest", "application/manifest+json"},
+    {"wasm", "application/wasm"},
+    {"htm", "text/html; charset=utf-8"},
+    {"xhtml", "application/xhtml+xml"},
+    {"txt", "text/plain; charset=utf-8"},
+    {"text", "text/plain; charset=utf-8"},
+    {"log", "text/plain; charset=utf-8"},
+    {"md", "text/markdown; charset=utf-8"},
+    {"csv", "text/csv; charset=utf-8"},
+    {"xml", "application/xml"},
+    {"atom", "application/atom+xml"},
+    {"rss", "application/rss+xml"},
+    {"vtt", "text/vtt; charset=utf-8"},
+    {"ics", "text/calendar; charset=utf-8"},
+    {"yaml", "application/yaml"},
+    {"yml", "application/yaml"},
+    {"geojson", "application/geo+json"},
+    {"jsonld", "application/ld+json"},
+    {"ndjson", "application/x-ndjson"},
+    {"pdf", "application/pdf"},
+    {"epub", "application/epub+zip"},
+    {"zip", "application/zip"},
+    {"gz", "application/gzip"},
+    {"tar", "application/x-tar"},
+    {"bz2", "application/x-bzip2"},
+    {"xz", "application/x-xz"},
+    {"zst", "application/zstd"},
+    {"7z", "application/x-7z-compressed"},
+    {"bmp", "image/bmp"},
+    {"tif", "image/tiff"},
+    {"tiff", "image/tiff"},
+    {"mp3", "audio/mpeg"},
+    {"m4a", "audio/mp4"},
+    {"ogg", "audio/ogg"},
+    {"oga", "audio/ogg"},
+    {"opus", "audio/ogg"},
+    {"flac", "audio/flac"},
+    {"wav", "audio/wav"},
+    {"mp4", "video/mp4"},
+    {"webm", "video/webm"},
+    {"ogv", "video/ogg"},
+    {"mov", "video/quicktime"},
+    {"m3u8", "application/vnd.apple.mpegurl"},
+    {"doc", "application/msword"},
+    {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
+    {"xls", "application/vnd.ms-excel"},
+    {"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+    {"ppt", "application/vnd.ms-powerpoint"},
+    {"pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
+    {"odt", "application/vnd.oasis.opendocument.text"},
+    {"ods", "application/vnd.oasis.opendocument.spreadsheet"},
+    {"rtf", "application/rtf"},
+};
+
+struct weft_slice weft_file_type(const char *path) {
+  const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+  for (size_t i = 0; dot && i < sizeof types / sizeof *types; i++)
+    if (strcasecmp(dot + 1, types[i].ending) == 0) return weft_slice_of(types[i].type);
+  return WEFT_LIT("application/octet-stream");
+}
