@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The servers that other specs lean on do what those specs take for granted.
+-- alone: it kills them.
 
 local servers = require "spec.support.servers"
 local shell = require "spec.support.shell"

@@ -35,6 +35,7 @@ struct lua_call *weft_lua_call(struct weft_lua *w, const char *op) {
   c->model = NULL;
   c->mode = 0;
   c->call.deadline = weft_lua_deadline(w);
+  c->call.origin = *weft_lua_origin(w);
   return c;
 }
 

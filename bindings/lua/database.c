@@ -225,6 +225,11 @@ static int l_dialect(lua_State *L) { /* core.dialect(db) */
   return 1;
 }
 
+static int l_check(lua_State *L) { /* core.check(db): whether its idle connections still live */
+  weft_db_check(weft_lua_to_db(L, weft_lua_self(L), 1));
+  return 0;
+}
+
 static int l_forget(lua_State *L) { /* core.forget_tables(db): after its schema changed */
   weft_db_forget_tables(weft_lua_to_db(L, weft_lua_self(L), 1));
   return 0;
@@ -311,7 +316,8 @@ void weft_lua_open_database(lua_State *L, struct weft_lua *w) {
                                   {NULL, NULL}};
   static const luaL_Reg functions[] = {
       {"open", l_open}, {"dialect", l_dialect}, {"closed", l_closed}, {"forget_tables", l_forget},
-      {"epoch", l_epoch}, {"objects", l_objects}, {NULL, NULL}};
+      {"epoch", l_epoch}, {"objects", l_objects}, {"check", l_check},
+      {NULL, NULL}};
   weft_lua_metatable(L, w, SLOT_MT_DB, "weft.database", meta);
   lua_setfield(L, -2, "database_methods"); /* lua/weft adds transaction and session */
   weft_lua_functions(L, w, functions);

@@ -6,16 +6,19 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+int weft_lua_user(lua_State *L, struct weft_lua *w, lua_Debug *ar) {
+  size_t n = strlen(w->prefix);
+  for (int level = 0; lua_getstack(L, level, ar); level++) {
+    lua_getinfo(L, "Sl", ar);
+    if (ar->currentline > 0 && !(n && strncmp(ar->source, w->prefix, n) == 0)) return level;
+  }
+  return -1;
+}
+
 void weft_lua_where(lua_State *L, struct weft_lua *w, char *out, size_t size) {
   lua_Debug ar;
-  size_t n = strlen(w->prefix);
   out[0] = 0;
-  for (int level = 0; lua_getstack(L, level, &ar); level++) {
-    lua_getinfo(L, "Sl", &ar);
-    if (ar.currentline <= 0 || (n && strncmp(ar.source, w->prefix, n) == 0)) continue;
-    snprintf(out, size, "%s:%d: ", ar.short_src, ar.currentline);
-    return;
-  }
+  if (weft_lua_user(L, w, &ar) >= 0) snprintf(out, size, "%s:%d: ", ar.short_src, ar.currentline);
 }
 
 static void set_text(lua_State *L, const char *key, const char *text) {

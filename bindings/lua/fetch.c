@@ -162,6 +162,26 @@ void weft_lua_close_fetches(struct weft_lua *w) {
   }
 }
 
+void weft_lua_drop_fetches(const struct task *t) {
+  for (struct weft_list *l = t->w->fetches.next, *next; l != &t->w->fetches; l = next) {
+    struct lua_fetch *c = WEFT_CONTAINER(l, struct lua_fetch, link);
+    next = l->next;
+    if (c->waited && c->wait.task == t && c->wait.done) release(c);
+  }
+}
+
+const struct wait *weft_lua_fetch_of(const struct weft_lua *w, const struct weft_op *op,
+                                     const struct weft_lua_context **context, const struct weft_level **level) {
+  for (const struct weft_list *l = w->fetches.next; l != &w->fetches; l = l->next) {
+    const struct lua_fetch *c = WEFT_CONTAINER(l, struct lua_fetch, link);
+    if (!weft_fetch_runs(&c->fetch, op)) continue;
+    *context = &c->context;
+    *level = c->rows ? c->fetch.levels[0] : NULL;
+    return &c->wait;
+  }
+  return NULL;
+}
+
 static void finished(struct weft_fetch *f) {
   struct lua_fetch *c = f->ud;
   weft_lua_wake(c->w, &c->wait);
@@ -227,6 +247,7 @@ static struct lua_fetch *fetch_new(lua_State *L, struct weft_lua *w, const struc
   c->query = query;
   c->context = context;
   c->fetch.deadline = weft_lua_deadline(w);
+  c->fetch.origin = *weft_lua_origin(w);
   note_places(L, w, &c->fetch, root->below, root->nbelow);
   return c;
 }

@@ -135,64 +135,9 @@ static int state_gc(lua_State *L) {
   return 0;
 }
 
-struct event {
-  struct weft_lua *w;
-  enum weft_event what;
-  const struct weft_event_info *info;
-};
-
-static int dispatch(lua_State *L) {
-  static const char *const names[] = {"query", "connect", "disconnect", "retry"};
-  const struct event *e = lua_touserdata(L, 1);
-  const struct weft_event_info *info = e->info;
-  struct weft_lua *w = e->w;
-  weft_lua_slot(L, w, SLOT_EVENTS);
-  if (lua_isfunction(L, -1)) {
-    struct weft_slice name = weft_db_name(info->db);
-    lua_pushstring(L, names[e->what]);
-    lua_createtable(L, 0, 8);
-    lua_pushlstring(L, name.p, name.n), lua_setfield(L, -2, "database");
-    if (info->sql.n) lua_pushlstring(L, info->sql.p, info->sql.n), lua_setfield(L, -2, "sql");
-    lua_pushnumber(L, (double)info->ns / 1e9), lua_setfield(L, -2, "seconds");
-    lua_pushinteger(L, info->rows), lua_setfield(L, -2, "rows");
-    lua_pushinteger(L, info->nparams), lua_setfield(L, -2, "parameters");
-    if (info->affected >= 0) lua_pushinteger(L, info->affected), lua_setfield(L, -2, "affected");
-    if (info->error) {
-      weft_lua_push_error(L, w, info->error, &(struct weft_lua_context){.database = name});
-      lua_setfield(L, -2, "error");
-    }
-    lua_call(L, 2, 0);
-  }
-  return 0;
-}
-
-/* Events of the core become one call of lua/weft's dispatcher, which reports handlers that fail. It runs
-   on a thread of its own: the core may be anywhere, and nothing there can yield, nor be jumped over. */
-static void on_event(void *ud, enum weft_event what, const struct weft_event_info *info) {
-  struct weft_lua *w = ud;
-  lua_State *L = w->handlers;
-  struct event e = {w, what, info};
-  int top = lua_gettop(L);
-  if (!lua_checkstack(L, 4)) return;
-  lua_pushcfunction(L, dispatch);
-  lua_pushlightuserdata(L, &e);
-  w->callbacks++;
-  lua_pcall(L, 1, 0, 0);
-  w->callbacks--;
-  lua_settop(L, top);
-}
-
-static int l_observe(lua_State *L) { /* core.observe(on): measure and report statements, or not */
-  struct weft_lua *w = weft_lua_self(L);
-  weft_lua_alive(L, w);
-  weft_context_on_event(w->context, lua_toboolean(L, 1) ? on_event : NULL, w);
-  return 0;
-}
-
 static const luaL_Reg functions[] = {{"live", l_live},       {"hook", l_set_slot},
                                      {"prefix", l_prefix},   {"clock", l_clock},
-                                     {"nearest", l_nearest}, {"observe", l_observe},
-                                     {NULL, NULL}};
+                                     {"nearest", l_nearest}, {NULL, NULL}};
 
 __attribute__((visibility("default"))) int luaopen_weft_core(lua_State *L);
 
@@ -209,11 +154,15 @@ int luaopen_weft_core(lua_State *L) {
   weft_list_init(&w->calls);
   weft_list_init(&w->fetches);
   weft_buf_init(&w->text);
+  w->slices = &w->own_slices;
   lua_newtable(L);
   lua_pushcfunction(L, state_gc);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  if (weft_context_new(NULL, &w->context, &err)) return luaL_error(L, "%s", err.message);
+  lua_getfield(L, LUA_REGISTRYINDEX, WEFT_LUA_UV_LOOP);
+  int rc = weft_context_new(lua_touserdata(L, -1), &w->context, &err);
+  lua_pop(L, 1);
+  if (rc) return luaL_error(L, "%s", err.message);
   w->loop = weft_context_loop(w->context);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   w->main = lua_tothread(L, -1);
@@ -232,8 +181,12 @@ int luaopen_weft_core(lua_State *L) {
   weft_lua_open_error(L, w); /* each adds its names to the module table on top */
   weft_lua_open_value(L, w);
   weft_lua_open_decimal(L, w);
+  weft_lua_open_base64(L, w);
+  weft_lua_open_html(L, w);
   weft_lua_open_json(L, w);
   weft_lua_open_task(L, w);
+  weft_lua_open_system(L, w);
+  weft_lua_open_event(L, w);
   weft_lua_open_rows(L, w);
   weft_lua_open_database(L, w);
   weft_lua_open_catalog(L, w);

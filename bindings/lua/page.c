@@ -144,7 +144,19 @@ static int l_seek(lua_State *L) {
   return 4;
 }
 
+/* core.limit(query): how many rows it asks for at most, or nil. */
+static int l_limit(lua_State *L) {
+  const struct lua_query *lq = weft_lua_check_query(L, weft_lua_self(L), 1);
+  struct weft_arena arena;
+  struct weft_parts parts;
+  weft_arena_init(&arena, NULL, 0);
+  weft_query_parts(lq->q, &arena, &parts);
+  weft_arena_release(&arena);
+  push_count(L, parts.limit);
+  return 1;
+}
+
 void weft_lua_open_page(lua_State *L, struct weft_lua *w) {
-  static const luaL_Reg functions[] = {{"seek", l_seek}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"seek", l_seek}, {"limit", l_limit}, {NULL, NULL}};
   weft_lua_functions(L, w, functions);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* core.scripts(folder), core.files(folder): what a folder holds. */
+/* core.scripts(folder), core.files(folder): what a folder holds; core.real_path(path): what a path leads to. */
 #include "weft_lua.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdlib.h>
 
 struct listing {
@@ -58,7 +59,14 @@ static size_t whole(const struct dirent *entry) { return strlen(entry->d_name); 
 static int l_scripts(lua_State *L) { return push_names(L, is_script, stem); } /* *.lua, without that ending */
 static int l_files(lua_State *L) { return push_names(L, is_visible, whole); } /* all that are not hidden */
 
+static int l_real_path(lua_State *L) { /* without symbolic links, or nil when there is no such thing */
+  char name[PATH_MAX];
+  if (!realpath(luaL_checkstring(L, 1), name)) return 0;
+  lua_pushstring(L, name);
+  return 1;
+}
+
 void weft_lua_open_scripts(lua_State *L, struct weft_lua *w) {
-  static const luaL_Reg functions[] = {{"scripts", l_scripts}, {"files", l_files}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"scripts", l_scripts}, {"files", l_files}, {"real_path", l_real_path}, {NULL, NULL}};
   weft_lua_functions(L, w, functions);
 }

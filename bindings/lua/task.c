@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks: coroutines that the loop resumes. weft.run, spawn, all, sleep, timeout.
 
-   A live task is anchored in SLOT_TASKS by its address; its handle is a userdata that holds the struct,
+   A live task is anchored in SLOT_TASKS by its number; its handle is a userdata that holds the struct,
    with the coroutine as user value. Results or the error stay on the coroutine's stack until somebody
    takes them. Cancellation is sticky: cancelled stays set and every later wait raises. */
 #include "weft_lua.h"
 
 #include <stdlib.h>
+
+enum { IDLE_MOST = 1024 };
 
 struct run { /* of one weft.run */
   uint32_t live;
@@ -21,13 +23,26 @@ struct group { /* of one weft.all */
   struct task *tasks[];
 };
 
+/* Holds the handle at idx; numbers are used again, so that the table does not grow. */
 static void anchor(lua_State *L, struct weft_lua *w, struct task *t, int idx) {
-  idx = idx ? lua_absindex(L, idx) : 0;
+  lua_pushvalue(L, idx);
   weft_lua_slot(L, w, SLOT_TASKS);
-  if (idx) lua_pushvalue(L, idx);
-  else lua_pushnil(L);
-  lua_rawsetp(L, -2, t);
+  lua_insert(L, -2);
+  t->number = luaL_ref(L, -2);
   lua_pop(L, 1);
+}
+
+static void let_go(lua_State *L, struct weft_lua *w, struct task *t) {
+  weft_lua_slot(L, w, SLOT_TASKS);
+  luaL_unref(L, -1, t->number);
+  t->number = LUA_NOREF;
+  lua_pop(L, 1);
+}
+
+void weft_lua_push_task(lua_State *L, struct weft_lua *w, const struct task *t) {
+  weft_lua_slot(L, w, SLOT_TASKS);
+  lua_rawgeti(L, -1, t->number);
+  lua_remove(L, -2);
 }
 
 /* ---- life ---- */
@@ -58,8 +73,9 @@ static void end_task(struct task *t, bool failure) {
   }
   struct run *run = t->run;
   bool keep = run && failure && !t->taken;
+  if (t->on_end) t->on_end(t);
   if (keep) weft_list_push(&run->failed, &t->failed);
-  else anchor(w->handlers, w, t, 0);
+  else let_go(w->handlers, w, t);
   if (run && --run->live == 0) weft_lua_wake(w, &run->wait);
 }
 
@@ -95,11 +111,19 @@ static void resume_task(struct weft_hook *item) {
   t->inlined = 0;
   w->frame = &f;
   w->task = t;
-  int status = lua_resume(t->co, NULL, t->started ? 0 : t->nargs, &nres);
+  weft_lua_slice(w);
+  int status = LUA_OK;
+  if (t->limit && weft_loop_now(w->loop) > t->limit) weft_lua_end_slice(t);
+  else status = lua_resume(t->co, NULL, t->started ? 0 : t->nargs, &nres);
   t->started = true;
+  if (t->overdue) weft_lua_stopped(t);
+  weft_lua_slice(w);
   w->frame = outer;
   w->task = NULL;
-  if (status != LUA_YIELD) {
+  if (t->overdue) {
+    w->suspending = false;
+    end_task(t, true);
+  } else if (status != LUA_YIELD) {
     t->nresults = status == LUA_OK ? nres : 1;
     end_task(t, status != LUA_OK);
   } else if (w->suspending) {
@@ -134,13 +158,26 @@ static lua_State *take_coroutine(lua_State *L, struct weft_lua *w) { /* pushes i
 static void give_coroutine(lua_State *L, struct weft_lua *w, lua_State *co) {
   weft_lua_slot(L, w, SLOT_IDLE);
   size_t n = lua_rawlen(L, -1);
-  if (n < 64 && lua_status(co) == LUA_OK) {
+  if (n < IDLE_MOST && lua_status(co) == LUA_OK) {
     lua_settop(co, 0);
+    lua_sethook(co, NULL, 0, 0); /* it may have become overdue in its last moment */
     lua_pushthread(co);
     lua_xmove(co, L, 1);
     lua_rawseti(L, -2, (lua_Integer)n + 1);
   }
   lua_pop(L, 1);
+}
+
+void weft_lua_recycle(lua_State *L, struct weft_lua *w, struct task *t) {
+  lua_State *co = t->co;
+  if (t->failure) return;
+  weft_lua_push_task(L, w, t);
+  if (lua_getiuservalue(L, -1, 1) == LUA_TTHREAD) {
+    give_coroutine(L, w, co);
+    lua_pushnil(L);
+    lua_setiuservalue(L, -3, 1);
+  }
+  lua_pop(L, 2);
 }
 
 static void inherit_lineage(lua_State *L, struct weft_lua *w, struct task *t) {
@@ -162,6 +199,7 @@ struct task *weft_lua_spawn(lua_State *L, struct weft_lua *w, int nargs, bool in
   struct task *t = lua_newuserdatauv(L, sizeof *t, 2); /* the coroutine, the group */
   memset(t, 0, sizeof *t);
   t->w = w;
+  t->number = LUA_NOREF;
   weft_list_init(&t->link);
   weft_list_init(&t->waiters);
   weft_list_init(&t->failed);
@@ -172,6 +210,7 @@ struct task *weft_lua_spawn(lua_State *L, struct weft_lua *w, int nargs, bool in
   lua_setmetatable(L, -2);
   t->co = take_coroutine(L, w);
   lua_setiuservalue(L, -2, 1);
+  lua_sethook(t->co, NULL, 0, 0); /* a new one has that of whoever spawns it, who may be overdue */
   if (!lua_checkstack(t->co, nargs + 2)) luaL_error(L, "too many arguments");
   anchor(L, w, t, -1);
   lua_insert(L, base);
@@ -180,7 +219,11 @@ struct task *weft_lua_spawn(lua_State *L, struct weft_lua *w, int nargs, bool in
   t->nargs = nargs + 1;
   t->ended = false;
   t->deadline = weft_lua_deadline(w);
-  if (w->task) t->run = w->task->run;
+  t->origin = *weft_lua_origin(w);
+  if (w->task) {
+    t->run = w->task->run;
+    t->limit = w->task->limit;
+  }
   if (t->run) t->run->live++;
   if (inherit) inherit_lineage(L, w, t);
   weft_list_push(&w->tasks, &t->link);
@@ -383,15 +426,15 @@ static int run_k(lua_State *L, int status, lua_KContext ctx) {
   struct weft_list *l = weft_list_take(&run->failed);
   struct task *lost = l ? WEFT_CONTAINER(l, struct task, failed) : NULL;
   for (struct weft_list *m; (m = weft_list_take(&run->failed));)
-    anchor(L, w, WEFT_CONTAINER(m, struct task, failed), 0);
+    let_go(L, w, WEFT_CONTAINER(m, struct task, failed));
   if (lost && !t->failure) {
     lua_pushvalue(lost->co, -1);
     lua_xmove(lost->co, L, 1);
-    anchor(L, w, lost, 0);
+    let_go(L, w, lost);
     return lua_error(L);
   }
-  if (lost) anchor(L, w, lost, 0);
-  anchor(L, w, t, 0);
+  if (lost) let_go(L, w, lost);
+  let_go(L, w, t);
   return give_results(L, t);
 }
 
@@ -400,11 +443,11 @@ static void leave_run(struct task *t) {
   t->run = NULL;
 }
 
-/* core.spawn_apart(fn): a task that outlives whoever starts it, of no weft.run and without its deadline. */
+/* core.spawn_apart(fn): a task that outlives whoever starts it, of no weft.run and without its deadlines. */
 static int l_spawn_apart(lua_State *L) {
   struct task *t = weft_lua_spawn(L, weft_lua_self(L), lua_gettop(L) - 1, false);
   leave_run(t);
-  t->deadline = 0;
+  t->deadline = t->limit = 0;
   return 1;
 }
 
@@ -594,16 +637,32 @@ static int l_finish(lua_State *L) {
   weft_lua_may_wait(L, w, false);
   lua_pushnil(L); /* 1: the error */
   while (!weft_list_empty(&w->tasks)) {
-    weft_lua_slot(L, w, SLOT_TASKS);
     const struct task *t = left(w);
     bool told_to_end = t->background;
-    lua_rawgetp(L, -1, t);
+    weft_lua_push_task(L, w, t);
     lua_getfield(L, -1, "await");
     lua_insert(L, -2);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK && lua_isnil(L, 1) && !told_to_end) lua_replace(L, 1);
     lua_settop(L, 1);
   }
   return lua_isnil(L, 1) ? 0 : lua_error(L);
+}
+
+static int l_scope(lua_State *L) { /* core.scope(): the number of what the running task works for, or nil */
+  const struct weft_lua *w = weft_lua_self(L);
+  if (!w->task || !w->task->origin.scope) return 0;
+  lua_pushinteger(L, (lua_Integer)w->task->origin.scope);
+  return 1;
+}
+
+/* core.span(number or nothing): the number that what runs, and what it spawns from now on, hands to events; the
+   former one is returned. */
+static int l_span(lua_State *L) {
+  struct weft_origin *origin = weft_lua_origin(weft_lua_self(L));
+  lua_Integer before = (lua_Integer)origin->span;
+  if (!lua_isnoneornil(L, 1)) origin->span = (uint64_t)luaL_checkinteger(L, 1);
+  lua_pushinteger(L, before);
+  return 1;
 }
 
 /* Whether a call may wait here (core.waits()): lua/weft asks before it starts what it cannot undo. */
@@ -619,13 +678,13 @@ void weft_lua_open_task(lua_State *L, struct weft_lua *w) {
                                        {"all", l_all},       {"sleep", l_sleep},
                                        {"timeout", l_timeout}, {"may_wait", l_may_wait}, {"finish", l_finish},
                                        {"spawn_apart", l_spawn_apart}, {"spawn_background", l_spawn_background},
-                                       {"waits_for_us", l_waits_for_us},
+                                       {"waits_for_us", l_waits_for_us}, {"scope", l_scope}, {"span", l_span},
                                        {NULL, NULL}};
   weft_lua_metatable(L, w, SLOT_MT_TASK, "weft.task", meta);
   lua_pop(L, 1);
   lua_newtable(L);
   weft_lua_set_slot(L, w, SLOT_TASKS);
-  lua_newtable(L);
+  lua_createtable(L, IDLE_MOST, 0); /* it never grows: tasks end where nothing may fail */
   weft_lua_set_slot(L, w, SLOT_IDLE);
   weft_lua_open_coroutine(L, w);
   weft_lua_functions(L, w, functions);

@@ -28,17 +28,32 @@ struct weft_tx *weft_lua_join(lua_State *L, struct weft_lua *w, struct weft_db *
   return tx ? tx->tx : NULL;
 }
 
-static int tx_gc(lua_State *L) {
-  struct weft_lua *w = weft_lua_self(L);
-  struct lua_tx *tx = lua_touserdata(L, 1);
-  if (lua_type(L, 1) != LUA_TUSERDATA || !weft_lua_is(L, w, 1, SLOT_MT_TX))
-    return weft_lua_usage(L, w, "a transaction is expected");
+static void forget(struct lua_tx *tx) {
   weft_list_remove(&tx->link);
   if (tx->tx) weft_tx_free(tx->tx);
   if (tx->db) weft_db_unref(tx->db);
   tx->tx = NULL;
   tx->db = NULL;
+}
+
+static int tx_gc(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  if (lua_type(L, 1) != LUA_TUSERDATA || !weft_lua_is(L, w, 1, SLOT_MT_TX))
+    return weft_lua_usage(L, w, "a transaction is expected");
+  forget(lua_touserdata(L, 1));
   return 0;
+}
+
+uint32_t weft_lua_abandon(struct weft_lua *w, const struct task *t) {
+  uint32_t n = 0;
+  for (struct weft_list *l = w->txs.next, *next; l != &w->txs; l = next) {
+    struct lua_tx *tx = WEFT_CONTAINER(l, struct lua_tx, link);
+    next = l->next;
+    if (tx->task != t) continue;
+    forget(tx);
+    n++;
+  }
+  return n;
 }
 
 static struct lua_tx *check_tx(lua_State *L) {
@@ -73,10 +88,8 @@ static int l_new(lua_State *L) {
   lua_pushthread(L);
   lua_setiuservalue(L, -2, 1);
   if (w->task) {
-    weft_lua_slot(L, w, SLOT_TASKS);
-    lua_rawgetp(L, -1, w->task);
-    lua_setiuservalue(L, -3, 2);
-    lua_pop(L, 1);
+    weft_lua_push_task(L, w, w->task);
+    lua_setiuservalue(L, -2, 2);
   }
   tx->db = weft_db_ref(db);
   tx->tx = weft_tx_new(db, &o);

@@ -38,10 +38,6 @@ void weft_lua_may_wait(lua_State *L, struct weft_lua *w, bool shielded) {
   }
 }
 
-int64_t weft_lua_deadline(const struct weft_lua *w) {
-  return w->task ? w->task->deadline : w->deadline;
-}
-
 void weft_lua_wake(struct weft_lua *w, struct wait *wait) {
   if (wait->done) return;
   wait->done = true;

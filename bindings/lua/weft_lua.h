@@ -45,7 +45,7 @@ enum weft_lua_slot {
   SLOT_NULL,         /* weft.null */
   SLOT_ROW_METHODS,  /* save update delete reload changed */
   SLOT_SHAPES,       /* lightuserdata of weft_columns -> keys table */
-  SLOT_TASKS,        /* coroutine of a live task by lightuserdata */
+  SLOT_TASKS,        /* the handles of live tasks by task.number */
   SLOT_IDLE,         /* finished coroutines to use again */
   SLOT_PARKED,       /* coroutines that nobody else resumes or closes (weak keys): those of tasks, and
                         those of the user that a wait of Weft has suspended */
@@ -61,8 +61,12 @@ enum weft_lua_slot {
   SLOT_PREPARE,      /* function(query) of lua/weft: names looked up, includes compiled */
   SLOT_EVENT_THREAD, /* where event handlers run */
   SLOT_WEAK,         /* metatable of weak tables */
+  SLOT_STOPPED,      /* where the last task that was overdue had come to, as text */
   SLOT_COUNT
 };
+
+/* In the registry: a light userdata, the uv_loop_t on which weft.core is to run, when it is an embedder's. */
+#define WEFT_LUA_UV_LOOP "weft.uv_loop"
 
 struct weft_lua {
   lua_State *main;
@@ -80,7 +84,13 @@ struct weft_lua {
   uint32_t nspare;
   bool suspending;     /* the yield that is under way is Weft's own, not the user's */
   int callbacks;       /* depth of event handlers */
+  uint64_t *slices;    /* atomic: counts up when a task begins to run (odd) and when it waits or has ended; a host may
+                          let it point to a counter of its own */
+  uint64_t own_slices;
+  struct weft_origin origin; /* of what the main coroutine asks for; scope 0 */
   int64_t deadline;    /* of the main coroutine, 0: none */
+  uint64_t chance, drawn; /* of core.random_hex: where it began, how often */
+  const struct weft_event_info *told; /* what event handlers are told of right now, or NULL */
   int slot[SLOT_COUNT]; /* registry references, one each */
   uint32_t ntasks, nshapes;
   const void *null;    /* address of weft.null */
@@ -95,7 +105,7 @@ static inline struct weft_lua *weft_lua_self(lua_State *L) {
 /* Raises closed once the state is being closed: a finalizer may come even later than Weft's. */
 void weft_lua_alive(lua_State *L, struct weft_lua *w);
 /* For code that is not called as a function of the module. */
-struct weft_lua *weft_lua_of(lua_State *L);
+__attribute__((visibility("default"))) struct weft_lua *weft_lua_of(lua_State *L);
 static inline void weft_lua_slot(lua_State *L, struct weft_lua *w, int slot) { /* pushes */
   lua_rawgeti(L, LUA_REGISTRYINDEX, w->slot[slot]);
 }
@@ -124,6 +134,8 @@ int weft_lua_raise(lua_State *L, struct weft_lua *w, const struct weft_error *er
 int weft_lua_usage(lua_State *L, struct weft_lua *w, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void weft_lua_open_error(lua_State *L, struct weft_lua *w);
+/* The level of the innermost function that is not Weft's, with its source and line in ar; -1: there is none. */
+int weft_lua_user(lua_State *L, struct weft_lua *w, lua_Debug *ar);
 /* Writes "file:line: " of the user's code that called, or "". */
 void weft_lua_where(lua_State *L, struct weft_lua *w, char *out, size_t size);
 
@@ -173,7 +185,6 @@ int weft_lua_wait(lua_State *L, struct weft_lua *w, struct wait *wait, lua_KCont
 void weft_lua_wake(struct weft_lua *w, struct wait *wait);
 /* Raises why a wait was given up: "cancelled" or "timeout". */
 int weft_lua_given_up(lua_State *L, struct weft_lua *w, const struct wait *wait);
-int64_t weft_lua_deadline(const struct weft_lua *w);
 /* Gives the wait of who (NULL: the main coroutine) up when it waits for itself through a transaction. */
 void weft_lua_find_deadlock(struct weft_lua *w, struct wait *wait, const struct task *who);
 /* Does the wait end only after tx has given something back? */
@@ -209,17 +220,46 @@ struct task {
   struct wait *waiting;      /* what it waits for */
   struct run *run;
   struct group *group;
+  int number;                /* in SLOT_TASKS */
   int nargs, nresults;
   int64_t deadline;
   bool started, ended, failure, cancelled, taken;
   bool background;           /* the program does not wait for its end, but ends it */
+  bool overdue, closing;     /* it is being stopped: see overdue.c; its variables are being closed */
+  int64_t limit;             /* a deadline behind the deadline: it is stopped instead of resumed; 0: none; inherited */
+  struct weft_origin origin; /* scope: number of what it works for, as a request; span: of weft.trace; inherited by what it spawns */
+  void (*on_end)(struct task *t); /* of a host: its results or its error are on top of co */
+  void *ud;                  /* of on_end */
   uint32_t inlined;          /* calls that ended at once since it was resumed */
   struct lineage *lineage;   /* transactions inherited from the spawning weft.all */
   uint32_t nlineage;
 };
+/* Of whatever runs: what it asks for has this deadline and this origin. */
+static inline int64_t weft_lua_deadline(const struct weft_lua *w) {
+  return w->task ? w->task->deadline : w->deadline;
+}
+static inline struct weft_origin *weft_lua_origin(struct weft_lua *w) {
+  return w->task ? &w->task->origin : &w->origin;
+}
 /* A task on top of the stack as a handle: fn and its nargs arguments are taken from the stack. */
 struct task *weft_lua_spawn(lua_State *L, struct weft_lua *w, int nargs, bool inherit);
-void weft_lua_cancel(struct task *t, enum weft_kind why);
+__attribute__((visibility("default"))) void weft_lua_cancel(struct task *t, enum weft_kind why);
+/* Pushes the handle of one that has not ended. */
+void weft_lua_push_task(lua_State *L, struct weft_lua *w, const struct task *t);
+/* An ended task whose handle nobody has any more: its coroutine serves again. */
+void weft_lua_recycle(lua_State *L, struct weft_lua *w, struct task *t);
+
+/* ---- overdue.c: code that runs too long without waiting ---- */
+/* Stops the task that runs right now, when it is still the slice of this number; pcall does not help it. Only from
+   a signal handler on the thread of the state (it is async-signal-safe). */
+void weft_lua_stop_slice(struct weft_lua *w, uint64_t slice);
+void weft_lua_end_slice(struct task *t); /* the same for a task that waits */
+/* A task that has been stopped inside of its slice: closes its variables and leaves the error on its stack. */
+void weft_lua_stopped(struct task *t);
+void weft_lua_slice(struct weft_lua *w); /* a task begins or ceases to run */
+/* lua_pcall on w->handlers of what the core or a host calls back: nothing can wait in there, and what runs too long is
+   stopped as a task is. */
+int weft_lua_call_back(struct weft_lua *w, int nargs, int nresults);
 /* Does at wait for the end of who, directly or through other tasks, weft.all or weft.run? */
 bool weft_lua_waits_for_task(struct weft_lua *w, const struct wait *at, const struct task *who);
 
@@ -240,6 +280,9 @@ void weft_lua_call_done(struct lua_call *c);                        /* back to t
 /* Waits for a started call and goes on in k with ctx = the call; raises its failure (the call is given
    back first) before k would see it. */
 int weft_lua_await(lua_State *L, struct lua_call *c, lua_KFunction k);
+
+/* ---- event.c ---- */
+void weft_lua_open_event(lua_State *L, struct weft_lua *w);
 
 /* ---- hop.c ---- */
 /* NULL: it is none, or was finalized because the state is being closed. */
@@ -276,6 +319,10 @@ void weft_lua_open_level(lua_State *L, struct weft_lua *w);
 int weft_lua_run_fetch(lua_State *L, struct weft_lua *w, struct lua_query *lq, struct weft_query *q,
                        const char *op, int mode);
 void weft_lua_close_fetches(struct weft_lua *w);
+void weft_lua_drop_fetches(const struct task *t); /* those whose answers it would have gone on with */
+/* The wait for the tree that op is a statement of, and whose it is; *level: what was touched on rows, or NULL. */
+const struct wait *weft_lua_fetch_of(const struct weft_lua *w, const struct weft_op *op,
+                                     const struct weft_lua_context **context, const struct weft_level **level);
 void weft_lua_open_fetch(lua_State *L, struct weft_lua *w);
 
 /* ---- catalog.c ---- */
@@ -340,7 +387,18 @@ struct weft_tx *weft_lua_join(lua_State *L, struct weft_lua *w, struct weft_db *
                               uint32_t *level);
 /* Inside how many savepoints of tx the running coroutine is, from 1; 0: it has nothing to do with tx. */
 uint32_t weft_lua_level(lua_State *L, struct weft_lua *w, const struct lua_tx *tx);
+/* Rolls back what the task left open when it was stopped; how many. */
+uint32_t weft_lua_abandon(struct weft_lua *w, const struct task *t);
 void weft_lua_open_transaction(lua_State *L, struct weft_lua *w);
+
+/* ---- base64.c ---- */
+void weft_lua_open_base64(lua_State *L, struct weft_lua *w);
+
+/* ---- html.c ---- */
+void weft_lua_open_html(lua_State *L, struct weft_lua *w);
+
+/* ---- system.c ---- */
+void weft_lua_open_system(lua_State *L, struct weft_lua *w);
 
 /* ---- scripts.c ---- */
 void weft_lua_open_scripts(lua_State *L, struct weft_lua *w);

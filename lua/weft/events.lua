@@ -6,12 +6,13 @@ local errors = require "weft.errors"
 
 local events = {}
 
-local names = { "query", "slow_query", "connect", "disconnect", "retry", "schema_change", "migrate", "error" }
+local names = { "query", "slow_query", "warning", "connect", "disconnect", "retry", "schema_change", "migrate", "n_plus_one", "error" }
 local handlers = {} -- event -> list of { fn = }
 for _, name in ipairs(names) do handlers[name] = {} end
 
 local slow_seconds = 0.2
 local listening = false
+local counting, look = 0, nil -- who listens to n_plus_one, and what finds it then
 
 ---A handler that fails harms nothing: its failure becomes an `error` event, once.
 local function emit(event, info)
@@ -27,29 +28,27 @@ local function emit(event, info)
   end
 end
 
+local function tell_repeated(info) emit("n_plus_one", info) end
+
+local function warn_of_zero_dates(info)
+  local n = info.zero_dates
+  emit("warning", { database = info.database, sql = info.sql,
+    message = ("%d %s with zeros, as 0000-00-00, %s read as NULL"):format(n, n == 1 and "date" or "dates", n == 1 and "is" or "are") })
+end
+
 local function dispatch(event, info)
   emit(event, info)
   if event == "query" then
+    if look then look(info, tell_repeated) end
+    if info.zero_dates then warn_of_zero_dates(info) end
     if info.seconds >= slow_seconds then emit("slow_query", info) end
     if info.error then emit("error", info) end
   end
 end
 
----Calls `fn(info)` at each event.
----@param event "query"|"slow_query"|"connect"|"disconnect"|"retry"|"schema_change"|"migrate"|"error"
----@param fn fun(info: table) info of a statement: database, sql, seconds, rows, parameters (their number), affected, error
----@return fun() off takes the handler off again
-function events.on(event, fn)
-  if not handlers[event] then
-    local near = type(event) == "string" and core.nearest(event, names)
-    errors.usage("unknown event '%s'%s", tostring(event), near and ("; did you mean '%s'?"):format(near) or "")
-  end
-  if type(fn) ~= "function" then errors.usage("on takes an event and a function") end
-  if not listening then
-    core.hook("event", dispatch)
-    core.observe(true)
-    listening = true
-  end
+---Adds a handler without having the core measure statements: for events that lua/weft makes itself.
+---@return fun() off
+function events.listen(event, fn)
   local old, handler = handlers[event], { fn = fn }
   local new = table.move(old, 1, #old, 1, {})
   new[#new + 1] = handler
@@ -63,6 +62,33 @@ function events.on(event, fn)
   end
 end
 
+---Calls `fn(info)` at each event.
+---@param event "query"|"slow_query"|"warning"|"connect"|"disconnect"|"retry"|"schema_change"|"migrate"|"n_plus_one"|"error"
+---@param fn fun(info: table) info of a statement: database, sql, seconds, started (microseconds since 1970), rows, parameters (their number),
+---affected, error, scope (number of the request)
+---@return fun() off takes the handler off again
+function events.on(event, fn)
+  if not handlers[event] then
+    local near = type(event) == "string" and core.nearest(event, names)
+    errors.usage("unknown event '%s'%s", tostring(event), near and ("; did you mean '%s'?"):format(near) or "")
+  end
+  if type(fn) ~= "function" then errors.usage("on takes an event and a function") end
+  if not listening then
+    core.hook("event", dispatch)
+    core.observe(true)
+    listening = true
+  end
+  local off = events.listen(event, fn)
+  if event ~= "n_plus_one" then return off end
+  counting, look = counting + 1, require "weft.n_plus_one".look
+  return function()
+    if not off then return end
+    off()
+    off, counting = nil, counting - 1
+    if counting == 0 then look = nil end
+  end
+end
+
 events.emit = emit
 
 ---Statements that take at least so long are slow.
@@ -72,9 +98,10 @@ function events.set_slow(seconds) slow_seconds = seconds end
 local levels = { debug = 1, info = 2, warn = 3, error = 4 }
 local stop_log
 
----Writes events as JSON lines: every statement at debug, connections at info, slow statements at warn,
----failures at error. A second call replaces the first.
----@param options { level?: "debug"|"info"|"warn"|"error", sink?: string|fun(line: string) } sink: a function, a file's path, or stderr
+---Writes events as JSON lines: every statement at debug, connections at info, slow statements and warnings at warn,
+---failures at error. Look-ups that are repeated are looked for at debug alone; what others have found is written at
+---warn. A second call replaces the first.
+---@param options { level?: "debug"|"info"|"warn"|"error", sink?: string|fun(line: string, level: string) } sink: a function, a file's path, or stderr
 function events.log(options)
   if type(options) ~= "table" then errors.usage("log takes a table, as { level = \"info\" }") end
   errors.check_names(options, { "level", "sink" }, "option of log")
@@ -95,13 +122,17 @@ function events.log(options)
   local offs = {}
   local function listen(event, at)
     if levels[at] < level then return end
-    offs[#offs + 1] = events.on(event, function(info)
+    local on = event == "n_plus_one" and level > levels.debug and events.listen or events.on
+    offs[#offs + 1] = on(event, function(info)
       if event == "query" and info.error and level <= levels.error then return end -- logged as an error
       sink(core.encode {
         time = core.now(), level = at, event = event, database = info.database, sql = info.sql,
         seconds = info.seconds, rows = info.rows, affected = info.affected, parameters = info.parameters,
         kind = info.error and info.error.kind, message = info.error and tostring(info.error) or info.message,
-      })
+        request = info.request_id, trace_id = info.trace_id, method = info.method, route = info.route, status = info.status,
+        count = info.count, place = info.place, instead = info.instead, service = info.service,
+        traceback = info.traceback,
+      }, at)
     end)
   end
   listen("query", "debug")
@@ -110,6 +141,8 @@ function events.log(options)
   listen("migrate", "info")
   listen("retry", "warn")
   listen("slow_query", "warn")
+  listen("warning", "warn")
+  listen("n_plus_one", "warn")
   listen("error", "error")
   stop_log = function()
     for _, off in ipairs(offs) do off() end

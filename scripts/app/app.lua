@@ -66,11 +66,7 @@ end
 
 -- The app -------------------------------------------------------------------------------------
 
-local function exists(path)
-  local file = io.open(path, "rb")
-  if file then file:close() end
-  return file ~= nil
-end
+local exists = require "weft.loader".exists
 
 ---A path of the app, which others are relative to.
 function M.path(options, path)
@@ -91,23 +87,39 @@ local function unhurried(entry)
   return copy
 end
 
----Reads weft.lua.
-function M.load(options)
+---What weft.lua returns, with folders as they are seen from here; nil when there is no such file.
+local function settings_of(options)
   local path = M.path(options, "weft.lua")
-  if not exists(path) then M.misuse("there is no %s, which returns what weft.configure takes; --app DIR says where it is", path) end
+  if not exists(path) then return nil end
   local settings = require "weft.loader".run(path, path)
   if type(settings) ~= "table" or type(settings.databases) ~= "table" then M.misuse("%s returns a table with databases", path) end
   local copy = {}
   for key, value in pairs(settings) do copy[key] = value end
-  copy.databases, configured = {}, {}
-  for name, entry in pairs(settings.databases) do
-    copy.databases[name] = unhurried(entry)
-    configured[#configured + 1] = name
-  end
+  for _, folder in ipairs { "models", "services", "migrations" } do copy[folder] = M.path(options, settings[folder] or folder) end
+  configured = {}
+  for name in pairs(settings.databases) do configured[#configured + 1] = name end
   table.sort(configured)
-  copy.models, copy.services = M.path(options, settings.models or "models"), M.path(options, settings.services or "services")
-  copy.migrate = nil
-  weft.configure(copy)
+  return copy
+end
+
+---Reads weft.lua for a tool, which does not run what is pending by itself.
+function M.load(options)
+  local settings = settings_of(options)
+  if not settings then
+    M.misuse("there is no %s, which returns what weft.configure takes; --app DIR says where it is", M.path(options, "weft.lua"))
+  end
+  local databases = {}
+  for name, entry in pairs(settings.databases) do databases[name] = unhurried(entry) end
+  settings.databases, settings.migrate = databases, nil
+  weft.configure(settings)
+end
+
+---Reads weft.lua, if there is one, for a program that runs the app.
+---@return boolean found
+function M.load_as_it_is(options)
+  local settings = settings_of(options)
+  if settings then weft.configure(settings) end
+  return settings ~= nil
 end
 
 ---The databases that are meant.
