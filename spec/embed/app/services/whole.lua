@@ -1,0 +1,2 @@
+-- SPDX-License-Identifier: MIT
+return function(input) return { whole = input } end
