@@ -11,21 +11,9 @@ weft.configure(dofile(here .. "weft.lua"))
 local terminal = os.getenv "NO_COLOR" == nil and os.getenv "TERM" ~= "dumb" and os.execute "test -t 1"
 local function heading(text) print(terminal and ("\27[1m%s\27[0m"):format(text) or text) end
 
-local function read(path)
-  local file = io.open(here .. path, "rb")
-  local text = file and file:read "a" or ""
-  if file then file:close() end
-  return text
-end
-
----The databases are made once, and again when what makes them has changed.
-local function ensure_data()
-  local made_by = read "schema.lua" .. read "data.lua"
-  if read "var/done" == made_by then return end
-  os.execute(("rm -rf '%svar' && mkdir -p '%svar'"):format(here, here))
-  local from = os.clock()
-  local rows = require "data"()
-  io.open(here .. "var/done", "wb"):write(made_by):close()
+local from = os.clock()
+local rows = require "ready"(here)
+if rows then
   heading(("Created three databases with %d rows in %.1f s"):format(rows, os.clock() - from))
   print()
 end
@@ -56,14 +44,13 @@ local function pretty(text)
   return (table.concat(out):gsub("([%[{])%s+([%]}])", "%1%2"))
 end
 
-ensure_data()
 local product_detail = weft.services.product_detail
 local input = { product_id = math.tointeger(tonumber(arg[1])) or 17 }
 weft.run(product_detail, input) -- the first call also learns the tables
 
 local statements = {}
 local off = weft.on("query", function(info) statements[#statements + 1] = info end)
-local from = require("weft.core").clock()
+from = require("weft.core").clock()
 local detail = weft.run(product_detail, input)
 local seconds = require("weft.core").clock() - from
 off()

@@ -1,0 +1,4 @@
+-- SPDX-License-Identifier: MIT
+local weft = require "weft"
+
+return weft.model { table = "world" }
