@@ -6,7 +6,8 @@ usage: weft bench [names] [options]
 
 Measures Weft against the raw C programs of ../shared/bench in one run: the programs take turns, and what is
 printed is the median of the rounds' ratios, beside what it has to be. names picks rows by a part of
-their name (find, sixteen, rows, tree, cross, json, insert, update, dispatch, cold, crowd, discovery, types; _pg or _sqlite).
+their name (find, sixteen, rows, tree, cross, json, insert, update, dispatch, cold, lambda, http, crowd, discovery, types;
+_pg or _sqlite).
 
   --rounds N     rounds (7)             --secs S     seconds that a program is measured in a round (0.4)
   --warm S       seconds before (0.15)  --json       one JSON document instead of the table
@@ -157,6 +158,7 @@ local started = setup.start(place, say)
 setup.load(place, say)
 if options.realtime then setup.schedule(place, "-f", 1) end
 local ok, why = xpcall(all_rows, debug.traceback, run, rows, median)
+run.stop_servers()
 setup.pin(place, place.cpus)
 if options.realtime then setup.schedule(place, "-o", 0) end
 if started and not options.keep then setup.stop(place) end

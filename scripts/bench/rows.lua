@@ -251,6 +251,20 @@ return function(run)
     },
   }
 
+  add {
+    name = "lambda", title = "process start to the first invocation of a Lambda function answered, one row of SQLite", unit = "ms",
+    variants = { { "weft", run.lambda } },
+    checks = {
+      function(rounds)
+        local t = time_of(rounds, "weft")
+        return { what = "time", measured = ("%.2f ms"):format(t), value = t, limit = 15, bar = "< 15 ms" }
+      end,
+      figure("peak memory", "%.1f MB", function(r) return r.rss end),
+    },
+  }
+
+  require "http_rows" (add, run, { over = over, ratio = ratio, time_of = time_of })
+
   for _, db in ipairs { "pg", "my", "sqlite" } do
     add {
       name = "crowd_" .. db, title = "1,000 concurrent tasks, max = 4, " .. databases[db], once = true,
