@@ -123,6 +123,11 @@ describe("the annotations", function()
     for name in pairs(classes["weft"].functions) do assert.equal("function", type(weft[name]), name) end
   end)
 
+  it("declare what traces are made by", function()
+    assert.same(public(weft.trace), members(classes["weft.trace"]))
+    assert.same({ "set" }, members(classes["weft.Span"]))
+  end)
+
   it("declare every method of a query", function()
     require "weft.query"
     assert.same(public(core.query_methods), members(classes["weft.Query"]))
@@ -149,6 +154,30 @@ describe("the annotations", function()
     for _, operator in ipairs { "add", "sub", "mul", "unm", "div", "mod", "pow", "idiv" } do
       assert.equal(Decimal["__" .. operator] ~= nil, classes["weft.Decimal"].operators[operator] == true, operator)
     end
+  end)
+
+  it("declare apps, groups, requests and responses", function()
+    local application, routes = require "weft.app", members(classes["weft.Routes"])
+    local app_names, group_names = public(application.methods), public(application.group_methods, getmetatable(application.group_methods).__index)
+    local own = members(classes["weft.App"])
+    assert.same({ "dev", "views" }, sorted(classes["weft.App"].fields))
+    for _, name in ipairs(routes) do own[#own + 1] = name end
+    local declared = list_to_set(own)
+    declared.dev, declared.views = nil, nil
+    assert.same(app_names, sorted(declared))
+    assert.same(group_names, routes)
+    local request, response = require "weft.app.request", require "weft.app.response"
+    local set_here = { "method", "path", "deadline", "route", "app" }
+    assert.same(public(request.methods, request.fields, list_to_set(set_here)), members(classes["weft.Request"]))
+    assert.same(public(response.methods, { headers = 1, status = 1 }), members(classes["weft.Response"]))
+    assert.same(sorted(list_to_set(upvalue(require "weft.app.cookies".write, "options_known"))), members(classes["weft.CookieOptions"]))
+    assert.same(sorted(list_to_set(upvalue(require "weft.app.sessions".new, "known"))), members(classes["weft.SessionOptions"]))
+    local check = upvalue(require "weft.app.cors".middleware, "check_options")
+    assert.same(sorted(list_to_set(upvalue(check, "known"))), members(classes["weft.CorsOptions"]))
+    local test = require "weft.app.test"
+    assert.same(sorted(list_to_set(upvalue(upvalue(test.request, "exchange_of"), "known"))), members(classes["weft.TestRequest"]))
+    assert.same({ "body", "cookies", "headers", "json", "status" }, members(classes["weft.TestResponse"]))
+    assert.same({ "data", "name", "type" }, members(classes["weft.File"]))
   end)
 
   it("declare what rows can do", function()
@@ -375,7 +404,7 @@ describe("the annotations", function()
         local where = name .. "." .. method
         local comment = table.concat(declared.comment, "\n")
         assert.is_true(#declared.comment > 0, where .. " has no comment")
-        assert.equal(name ~= "weft", declared.colon, where)
+        assert.equal(name ~= "weft" and name ~= "weft.trace", declared.colon, where)
         for parameter in declared.parameters:gmatch "[^, ]+" do
           assert.truthy(comment:find("@param " .. parameter, 1, true), where .. " " .. parameter)
         end
@@ -388,7 +417,7 @@ describe("the annotations", function()
   end)
 
   it("hold when a function is called wrongly: it raises usage", function()
-    local fine = { ["weft now"] = true, ["weft count"] = true, ["weft reload_services"] = true,
+    local fine = { ["weft now"] = true, ["weft metrics"] = true, ["weft app"] = true, ["weft count"] = true, ["weft reload_services"] = true,
       ["weft reset_associations"] = true }
     local db = backends["sqlite memory"].open()
     local function wrong(name, from)
@@ -408,6 +437,12 @@ describe("the annotations", function()
     wrong("weft.Query", core.query_methods)
     wrong("weft.Database", core.database_methods)
     wrong("weft.Decimal", getmetatable(weft.decimal "1"))
+    local application = require "weft.app"
+    wrong("weft.App", application.methods)
+    wrong("weft.Routes", application.methods)
+    wrong("weft.Routes", application.group_methods)
+    wrong("weft.Request", require "weft.app.request".methods)
+    wrong("weft.Response", require "weft.app.response".methods)
     local task = weft.spawn(function() end)
     wrong("weft.Task", getmetatable(task))
     task:await()

@@ -426,7 +426,7 @@ describe("weft", function()
   end)
 
   it("has none of the names of later", function()
-    for _, name in ipairs { "cache", "metrics", "use", "type", "app" } do
+    for _, name in ipairs { "cache", "use", "type" } do
       assert.is_nil(weft[name], name)
     end
     assert.is_nil(package.searchpath("weft.test", package.path))
@@ -448,7 +448,7 @@ backends.each(function(backend)
       raises("usage", function() weft.model { [field] = {} } end, field)
     end
     raises("usage", function() weft.configure { cache = { bytes = 1 } } end, "cache")
-    for _, event in ipairs { "hit", "miss", "evict", "n_plus_one" } do
+    for _, event in ipairs { "hit", "miss", "evict" } do
       raises("usage", function() weft.on(event, print) end, event)
     end
   end)

@@ -41,7 +41,7 @@ local function steps(text)
     elseif block.word == "lua" then
       last = file and { file = file, text = block.text } or { program = block.text, prints = "", line = block.line }
       list[#list + 1] = last
-    else
+    elseif block.word ~= "nginx" then -- what is not ours to run
       error("a block of neither lua nor text" .. where)
     end
   end

@@ -4,6 +4,8 @@
 local backends = require "spec.support.backends"
 local shell = require "spec.support.shell"
 
+local configured, close = require "spec.support.configured" "migrate_command_spec"
+after_each(close)
 local quote = shell.quote
 local program = quote(os.getenv "WEFT_SPEC_BUILD" .. "/weft")
 
@@ -45,6 +47,34 @@ backends.each(function(backend)
       expect(0, "migrate --help", "--dry-run")
       expect(0, "--help", "weft migrate new|up|down")
       expect(2, "migrate status --app nowhere", "nowhere/weft.lua")
+    end)
+
+    it("says, when Ctrl-C ends it, what is applied and how to go on", function()
+      if backend.dialect == "sqlite" then return end
+      local mysql = backend.dialect == "mysql"
+      local db = configured(url)
+      db:script "create table held (n integer)"
+      write("migrations/1_a.sql", "-- up\ncreate table a (x integer)")
+      write("migrations/2_b.sql", "-- up\ncreate table b (x integer);\nalter table held add column m integer")
+      local err = folder .. "/err"
+      db:session(function(s)
+        for _, sql in ipairs(mysql and { "lock tables held write" } or { "begin", "lock table held" }) do s:execute(sql) end
+        local pid = shell.must(("cd %s && exec env --default-signal=INT %s migrate up >/dev/null 2>%s & echo $!"):format(
+          quote(folder), program, quote(err))):match "%d+"
+        local waits = mysql and "select count(*) from information_schema.processlist where db = database() and state like '%metadata lock'"
+          or "select count(*) from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())"
+        while s:rows(waits)[1][1] ~= 1 do shell.sleep(0.05) end
+        shell.must("kill -INT " .. pid)
+        shell.await_end({ pid }, 30)
+        s:execute(mysql and "unlock tables" or "rollback")
+      end)
+      local text = shell.read(err)
+      assert.truthy(text:find("applied 1_a", 1, true), text)
+      assert.truthy(text:find(mysql and "interrupted: shop: migration 2_b stopped in statement 2 of 2; those before it are applied"
+        or "interrupted: shop: migration 2_b stopped in its transaction: nothing of it is applied", 1, true), text)
+      expect(0, "migrate up", "applied 2_b")
+      assert.same({}, db:rows "select m from held")
+      assert.same({}, db:rows "select x from b")
     end)
 
     it("writes, applies and takes back", function()

@@ -60,20 +60,23 @@ describe("through a proxy that delays 20 ms each way", function()
     end
     assert.is_true(different >= 63, different .. " different texts") -- 64 has the bits of 0: no condition
     proxy.delay(20)
-    local start, sum = nil, 0
-    weft.run(function()
-      start = clock()
-      for i = 1, 64 do
-        weft.spawn(function()
-          local n = shapes[i]:all()[1].n
-          sum = sum + n
-        end)
-      end
-    end)
-    local took = clock() - start
+    local took = math.huge
+    for _ = 1, 5 do -- others need the processors, too
+      local start, sum = nil, 0
+      weft.run(function()
+        start = clock()
+        for i = 1, 64 do
+          weft.spawn(function()
+            local n = shapes[i]:all()[1].n
+            sum = sum + n
+          end)
+        end
+      end)
+      took = math.min(took, clock() - start)
+      assert.equal(2080, sum)
+    end
     proxy.delay(0)
     print(("# 64 different selects on one connection, 40 ms round trip: %.0f ms"):format(took * 1000))
-    assert.equal(2080, sum)
     assert.equal(1, db:stats().open)
     assert.is_true(took < 0.12 + 0.08, ("took %.3f s"):format(took)) -- three round trips and slack
   end)
@@ -82,9 +85,12 @@ describe("through a proxy that delays 20 ms each way", function()
     T:where { id = 1 }:update { n = 1 }
     db:transaction(function() T:where { id = 1 }:update { n = 1 } end)
     proxy.delay(20)
-    local start = clock()
-    db:transaction(function() T:where { id = 1 }:update { n = 7 } end)
-    local took = clock() - start
+    local took = math.huge
+    for _ = 1, 5 do
+      local start = clock()
+      db:transaction(function() T:where { id = 1 }:update { n = 7 } end)
+      took = math.min(took, clock() - start)
+    end
     proxy.delay(0)
     print(("# BEGIN, UPDATE, COMMIT, 40 ms round trip: %.0f ms"):format(took * 1000))
     assert.is_true(took < 0.12 + 0.05, ("took %.3f s"):format(took))

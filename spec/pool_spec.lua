@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- alone: it measures for how long nobody is held up.
 -- The pool as a program sees it: how many connections, who waits for how long, in which order.
 
 local weft = require "weft"
@@ -127,10 +128,10 @@ backends.each(function(backend)
     end)
 
     it("raises pool_timeout after pool.wait, and says what it waited for", function()
-      local db = backend.open(schema, { pool = { max = 1, wait = 0.05 } })
+      local db = backend.open(schema, { pool = { max = 1, wait = 0.5 } })
       weft.run(function()
         local holder = weft.spawn(function()
-          db:transaction(function() db:execute "update t set n = 0" weft.sleep(0.2) end)
+          db:transaction(function() db:execute "update t set n = 0" weft.sleep(1.5) end)
         end)
         weft.sleep(0.01)
         local err = raises("pool_timeout", function() db:execute "update t set n = 5" end)

@@ -150,6 +150,7 @@ function backends.close_all()
     local ok, err = pcall(retire, list[i])
     if not ok then first = first or err end
   end
+  recycle.share()
   if folder then shell.run("rm -rf " .. shell.quote(folder)) end
   folder = nil
   if first then error(first, 0) end

@@ -8,17 +8,20 @@ local shell = require "spec.support.shell"
 
 local M = {}
 
+-- Every driver on either side; the pairs that are marked as plain take no other way through C than the rest, and are
+-- left out where a sanitizer looks on.
 local rows = {
   { near = "sqlite memory" },
   { near = "postgres" },
   { near = "mysql" },
-  { near = "sqlite memory", far = "sqlite file" },
+  { near = "sqlite memory", far = "sqlite file", plain = true },
   { near = "sqlite file", far = "postgres" },
-  { near = "postgres", far = "sqlite memory" },
-  { near = "postgres", far = "postgres" },
-  { near = "mysql", far = "sqlite memory" },
+  { near = "postgres", far = "sqlite memory", plain = true },
+  { near = "postgres", far = "postgres", plain = true },
+  { near = "mysql", far = "sqlite memory", plain = true },
   { near = "postgres", far = "mysql" },
 }
+local sanitized = os.getenv "WEFT_SPEC_MODE" ~= "release"
 
 ---@class spec.Mix
 ---@field near string the name of the near database
@@ -39,8 +42,7 @@ function Mix:open(near, far, options)
   else
     if far then self.near_db:script(backends[self.row.near].text(far)) end
   end
-  self.folder = shell.must("mktemp -d"):gsub("%s+$", "")
-  shell.must(("mkdir -p %s/%s %s/%s"):format(self.folder, self.near, self.folder, self.far))
+  self.folder = shell.must(("d=$(mktemp -d) && mkdir -p $d/%s $d/%s && echo $d"):format(self.near, self.far)):gsub("%s+$", "")
   weft.configure { models = self.folder }
 end
 
@@ -73,8 +75,7 @@ function Mix:model(side, name) return weft.models(self[side])[name] end
 function M.each(suite, wanted)
   local describe = require "busted".describe
   for _, row in ipairs(rows) do
-    local there = backends[row.near] and backends[row.far or row.near]
-    if there and (not wanted or wanted(row)) then
+    if not (sanitized and row.plain) and (not wanted or wanted(row)) then
       local mix = setmetatable({ row = row, apart = row.far ~= nil }, Mix)
       describe(row.far and ("on %s and %s"):format(row.near, row.far) or "on one " .. row.near, function() suite(mix) end)
     end

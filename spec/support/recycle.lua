@@ -32,24 +32,35 @@ create schema public;
 grant usage on schema public to public;
 ]]
 
-local function free_list(pg) return pg.folder .. "/free" end
+-- What this process may take again without asking; by server.
+local own = {}
+
+---A free database of a spec file that is through is a file here; who removes it has it.
+local function folder(pg) return pg.folder .. "/free" end
+
+local function claim(pg)
+  for name in shell.must("mkdir -p " .. shell.quote(folder(pg)) .. " && ls " .. shell.quote(folder(pg))):gmatch("[^\n]+") do
+    if os.remove(folder(pg) .. "/" .. name) then return name end
+  end
+end
 
 ---Takes a database that is empty.
 function recycle.take(pg)
-  local names = {}
-  for name in (shell.read(free_list(pg)) or ""):gmatch("[^\n]+") do names[#names + 1] = name end
-  while #names > 0 do
-    local name = table.remove(names)
-    shell.write(free_list(pg), table.concat(names, "\n"))
-    if pcall(pg.psql, empty, name) then return name end
-  end
-  return pg.create_database()
+  own[pg] = own[pg] or {}
+  local name = table.remove(own[pg]) or claim(pg)
+  if not name then return pg.create_database() end
+  return pcall(pg.psql, empty, name) and name or recycle.take(pg)
 end
 
----Gives it back; it may still be in use by connections, which its next user cuts.
-function recycle.give(pg, name)
-  local list = shell.read(free_list(pg)) or ""
-  shell.write(free_list(pg), list .. (list ~= "" and "\n" or "") .. name)
+---Gives back what was taken; it may still be in use by connections, which its next user cuts.
+function recycle.give(pg, name) table.insert(own[pg], name) end
+
+---This process is through: what it was given is free for others.
+function recycle.share()
+  for pg, names in pairs(own) do
+    for _, name in ipairs(names) do shell.write(folder(pg) .. "/" .. name, "") end
+  end
+  own = {}
 end
 
 return recycle

@@ -69,6 +69,34 @@ end
 ---Starts a run and returns its folder, which the children get as WEFT_SPEC_RUN.
 servers.begin = run_folder
 
+---Runs fn while no other process of this run does that under the same name; who dies lets go of the name.
+local function one_at_a_time(name, fn)
+  local path = run_folder() .. "/" .. name .. ".lock"
+  local fifo = path .. "." .. shell.own_pid()
+  must(("rm -f %s && mkfifo %s"):format(quote(fifo), quote(fifo)))
+  local holder = assert(io.popen(("exec flock %s sh -c 'echo held >\"$0\"; read line' %s"):format(quote(path), quote(fifo)), "w"))
+  local told = assert(io.open(fifo, "r"))
+  told:read("l")
+  told:close()
+  os.remove(fifo)
+  local ok, err = pcall(fn)
+  holder:write("\n")
+  holder:close()
+  if not ok then error(err, 0) end
+end
+
+---The server of a name as this process knows it: made at its first use, and started when it does not run.
+local started = {}
+
+local function running(name, make)
+  if started[name] and started[name].running() then return started[name] end
+  one_at_a_time(name, function()
+    started[name] = started[name] or make(run_folder() .. "/" .. name)
+    started[name].start()
+  end)
+  return started[name]
+end
+
 -- Stopping ------------------------------------------------------------------------------------
 
 local function children(pid)
@@ -224,30 +252,37 @@ local function url_function(server, default_database)
   end
 end
 
+---The client of the server's own version: what is called psql elsewhere may be a script that looks for it, which takes
+---five times as long.
 local function psql_function(server, default_database)
   return function(sql, database)
     assert(type(sql) == "string", "psql is called with a dot")
     local file = os.tmpname()
     shell.write(file, sql)
-    local ok, text = run(shell.words { "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", server.host,
-      "-p", server.port, "-U", server.user, "-d", database or default_database, "-f", file })
+    local ok, text = run(shell.words { postgres_bin() .. "/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h",
+      server.host, "-p", server.port, "-U", server.user, "-d", database or default_database, "-f", file })
     os.remove(file)
     if not ok then error("psql: " .. text, 2) end
     return (text:gsub("\n$", ""))
   end
 end
 
----Starts the server of a folder; a port that somebody took in between is no failure.
+---Is it a port that somebody took in between, or a session of a server that was killed and is still ending?
+local function passes(log)
+  return log:find("could not bind", 1, true) or log:find("is still in use", 1, true)
+end
+
+---Starts the server of a folder; what passes is no failure.
 local function start_postgres(pg)
   for attempt = 1, 20 do
     pg.port = pg.port or shell.free_port()
-    local options = ("-p %d -c ssl=%s -c unix_socket_directories=%s"):format(
+    local options = ("-p %d -c max_locks_per_transaction=512 -c ssl=%s -c unix_socket_directories=%s"):format(
       pg.port, pg.ssl and "on" or "off", pg.socket and "'" .. pg.socket .. "'" or "''")
-    local ok = run(as_server(shell.words { bin .. "/pg_ctl", "start", "-s", "-w", "-t", "60", "-D", pg.data,
+    local ok = run(as_server(shell.words { postgres_bin() .. "/pg_ctl", "start", "-s", "-w", "-t", "60", "-D", pg.data,
       "-l", pg.folder .. "/log", "-o", options } .. " >/dev/null 2>&1"))
     if ok then return shell.write(pg.folder .. "/port", tostring(pg.port)) end
     local log = shell.read(pg.folder .. "/log") or ""
-    if attempt == 20 or not log:find("could not bind", 1, true) then
+    if attempt == 20 or not passes(log) then
       error("PostgreSQL does not start:\n" .. log:sub(-2000), 3)
     end
     if not shell.exists(pg.folder .. "/port") then pg.port = nil end
@@ -256,7 +291,65 @@ local function start_postgres(pg)
   end
 end
 
-local started = {}
+---What its process is, and how it begins and ends.
+local function add_life(pg)
+  function pg.pid() return server_pid(pg.data .. "/postmaster.pid", pg.folder) end
+  function pg.running() return pg.pid() ~= nil end
+
+  ---Ends it in order: sessions are cut off, data is complete.
+  function pg.stop()
+    if pg.running() then
+      must(as_server(shell.words { postgres_bin() .. "/pg_ctl", "stop", "-s", "-w", "-m", "fast", "-D", pg.data }))
+    end
+  end
+
+  ---Ends the server and all its sessions by SIGKILL.
+  function pg.kill()
+    local pid = pg.pid()
+    if not pid then return end
+    finish(pid, "KILL")
+    -- Until process 1 has buried it, its number would look like a running server to the next one.
+    run(("rm -f %s %s/.s.PGSQL.*"):format(quote(pg.data .. "/postmaster.pid"), quote(pg.folder)))
+  end
+
+  ---Starts it (again), on the port it had.
+  function pg.start()
+    if not pg.running() then start_postgres(pg) end
+  end
+end
+
+local function add_databases(pg)
+  ---A new empty database; its name is returned.
+  function pg.create_database(wanted)
+    pg.made = (pg.made or 0) + 1
+    local database = wanted or ("spec_%s_%d"):format(shell.own_pid(), pg.made)
+    pg.psql(('create database "%s" template template0'):format(database))
+    return database
+  end
+
+  function pg.drop_database(...)
+    local lines = {}
+    for i, database in ipairs { ... } do
+      lines[i] = ('drop database if exists "%s" with (force);'):format(database)
+    end
+    pg.psql(table.concat(lines, "\n"))
+  end
+end
+
+local function make_postgres(folder, ssl)
+  local from = template()
+  local pg = { host = "127.0.0.1", user = "weft", folder = folder, data = folder .. "/data", ssl = ssl,
+    socket = #folder < 80 and folder or nil, ca = folder .. "/ca.crt" }
+  if not shell.exists(folder .. "/ca.crt") then
+    must(("rm -rf %s && cp -a %s %s"):format(quote(folder), quote(from), quote(folder)))
+  end
+  pg.port = tonumber(shell.read(folder .. "/port") or "")
+  pg.url = url_function(pg, "postgres")
+  pg.psql = psql_function(pg, "postgres")
+  add_life(pg)
+  add_databases(pg)
+  return pg
+end
 
 ---A PostgreSQL server of this run: host, port, user, data, socket (folder, when the path is short enough),
 ---ca (certificate), and url, psql, create_database, drop_database, pid, running, stop, kill, start.
@@ -264,63 +357,7 @@ local started = {}
 function servers.postgres(options)
   options = options or {}
   local name = options.name or (options.ssl and "postgres-tls" or "postgres")
-  local folder = run_folder() .. "/" .. name
-  local pg = started[name]
-  if not pg then
-    local from = template()
-    pg = { host = "127.0.0.1", user = "weft", folder = folder, data = folder .. "/data", ssl = options.ssl or false,
-      socket = #folder < 80 and folder or nil, ca = folder .. "/ca.crt" }
-    if not shell.exists(folder .. "/ca.crt") then
-      must(("rm -rf %s && cp -a %s %s"):format(quote(folder), quote(from), quote(folder)))
-    end
-    pg.port = tonumber(shell.read(folder .. "/port") or "")
-    pg.url = url_function(pg, "postgres")
-    pg.psql = psql_function(pg, "postgres")
-
-    function pg.pid() return server_pid(pg.data .. "/postmaster.pid", folder) end
-    function pg.running() return pg.pid() ~= nil end
-
-    ---Ends it in order: sessions are cut off, data is complete.
-    function pg.stop()
-      if pg.running() then
-        must(as_server(shell.words { bin .. "/pg_ctl", "stop", "-s", "-w", "-m", "fast", "-D", pg.data }))
-      end
-    end
-
-    ---Ends the server and all its sessions by SIGKILL.
-    function pg.kill()
-      local pid = pg.pid()
-      if not pid then return end
-      finish(pid, "KILL")
-      -- Until process 1 has buried it, its number would look like a running server to the next one.
-      run(("rm -f %s %s/.s.PGSQL.*"):format(quote(pg.data .. "/postmaster.pid"), quote(folder)))
-    end
-
-    ---Starts it (again), on the port it had.
-    function pg.start()
-      if not pg.running() then start_postgres(pg) end
-    end
-
-    ---A new empty database; its name is returned.
-    function pg.create_database(wanted)
-      pg.made = (pg.made or 0) + 1
-      local database = wanted or ("spec_%s_%d"):format(shell.own_pid(), pg.made)
-      pg.psql(('create database "%s" template template0'):format(database))
-      return database
-    end
-
-    function pg.drop_database(...)
-      local lines = {}
-      for i, database in ipairs { ... } do
-        lines[i] = ('drop database if exists "%s" with (force);'):format(database)
-      end
-      pg.psql(table.concat(lines, "\n"))
-    end
-
-    started[name] = pg
-  end
-  pg.start()
-  return pg
+  return running(name, function(folder) return make_postgres(folder, options.ssl or false) end)
 end
 
 -- PgBouncer -----------------------------------------------------------------------------------
@@ -361,8 +398,7 @@ local function start_bouncer(pb)
     write_bouncer(pb)
     local ok, text = run(as_server(shell.words { "pgbouncer", "-q", "-d", pb.folder .. "/pgbouncer.ini" }))
     for _ = 1, ok and 100 or 0 do
-      local ask = "psql -X -q -h %s -p %d -U weft -c 'show version' pgbouncer"
-      if pb.running() and run(ask:format(pb.host, pb.port)) then
+      if pb.running() and pcall(pb.psql, "show version", "pgbouncer") then
         return shell.write(pb.folder .. "/port", tostring(pb.port))
       end
       shell.sleep(0.02)
@@ -372,40 +408,37 @@ local function start_bouncer(pb)
   end
 end
 
+local function make_bouncer(folder, pg)
+  local pb = { host = "127.0.0.1", user = "weft", pg = pg, folder = folder }
+  must("mkdir -p " .. quote(folder))
+  if as_root then must("chown postgres " .. quote(folder)) end
+  pb.port = tonumber(shell.read(folder .. "/port") or "")
+  pb.url = url_function(pb, "postgres")
+  pb.psql = psql_function(pb, "postgres")
+  function pb.pid() return server_pid(folder .. "/pgbouncer.pid", folder) end
+  function pb.running() return pb.pid() ~= nil end
+  function pb.kill()
+    local pid = pb.pid()
+    if pid then finish(pid, "KILL") end
+    run("rm -f " .. quote(folder .. "/pgbouncer.pid"))
+  end
+  function pb.stop()
+    local pid = pb.pid()
+    if pid then finish(pid, "TERM") end
+  end
+  function pb.start()
+    if pb.running() then return end
+    run("rm -f " .. quote(folder .. "/pgbouncer.pid"))
+    start_bouncer(pb)
+  end
+  return pb
+end
+
 ---A PgBouncer in front of this run's PostgreSQL: host, port, user, pg, and url, psql (console: database
 ---"pgbouncer"), pid, running, stop, kill, start.
 function servers.pgbouncer()
   local pg = servers.postgres()
-  local pb = started.pgbouncer
-  if not pb then
-    local folder = run_folder() .. "/pgbouncer"
-    pb = { host = "127.0.0.1", user = "weft", pg = pg, folder = folder }
-    must("mkdir -p " .. quote(folder))
-    if as_root then must("chown postgres " .. quote(folder)) end
-    pb.port = tonumber(shell.read(folder .. "/port") or "")
-    pb.url = url_function(pb, "postgres")
-    pb.psql = psql_function(pb, "postgres")
-    function pb.pid() return server_pid(folder .. "/pgbouncer.pid", folder) end
-    function pb.running() return pb.pid() ~= nil end
-    function pb.kill()
-      local pid = pb.pid()
-      if pid then finish(pid, "KILL") end
-      run("rm -f " .. quote(folder .. "/pgbouncer.pid"))
-    end
-    function pb.stop()
-      local pid = pb.pid()
-      if pid then finish(pid, "TERM") end
-    end
-    function pb.start()
-      if not pb.running() then
-        run("rm -f " .. quote(folder .. "/pgbouncer.pid"))
-        start_bouncer(pb)
-      end
-    end
-    started.pgbouncer = pb
-  end
-  pb.start()
-  return pb
+  return running("pgbouncer", function(folder) return make_bouncer(folder, pg) end)
 end
 
 -- MariaDB -------------------------------------------------------------------------------------
@@ -416,12 +449,10 @@ end
 function servers.mysql(options)
   options = options or {}
   local name = options.name or (options.ssl and "mysql-tls" or "mysql")
-  if not started[name] then
-    local ground = { place = place, server_pid = server_pid, finish = finish, encode = encode, users = servers.users }
-    started[name] = require "spec.support.servers_mysql"(ground, run_folder() .. "/" .. name, options.ssl or false)
-  end
-  started[name].start()
-  return started[name]
+  local ground = { place = place, server_pid = server_pid, finish = finish, encode = encode, users = servers.users }
+  return running(name, function(folder)
+    return require "spec.support.servers_mysql"(ground, folder, options.ssl or false)
+  end)
 end
 
 -- Proxy ---------------------------------------------------------------------------------------
