@@ -1,15 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# deps.sh WHAT...: makes sure that the Debian packages for build, test, lint, valgrind or bench are there.
+# deps.sh WHAT...: makes sure that the Debian packages for build, test, lint, valgrind, fuzz, bench or lambda are there.
 # Installs what is missing when that is possible without asking anybody, else prints the command that does.
 set -eu
 
 build="gcc libc6-dev make pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libpq-dev default-libmysqlclient-dev node-llhttp zlib1g-dev
-  libcurl4-openssl-dev libedit-dev"
-test="lua5.4 lua-busted sqlite3 postgresql pgbouncer mariadb-server mariadb-client openssl curl"
+  libcurl4-openssl-dev libedit-dev libssl-dev"
+test="lua5.4 lua-busted sqlite3 postgresql pgbouncer mariadb-server mariadb-client openssl curl chromium zip unzip binutils tmux
+  g++ luarocks valgrind libc6-dbg wrk"
 lint="lua5.4 lua-check cppcheck"
 valgrind="valgrind libc6-dbg"
-bench="lua5.4 sqlite3 postgresql mariadb-server"
+fuzz="clang libclang-rt-dev"
+bench="lua5.4 sqlite3 postgresql mariadb-server wrk nginx-light libnginx-mod-http-lua lua-cjson"
+lambda="zip binutils"
 
 wanted=
 for what; do
@@ -18,8 +21,10 @@ for what; do
     test) wanted="$wanted $test" ;;
     lint) wanted="$wanted $lint" ;;
     valgrind) wanted="$wanted $valgrind" ;;
+    fuzz) wanted="$wanted $fuzz" ;;
     bench) wanted="$wanted $bench" ;;
-    *) echo "deps.sh: '$what' is not one of build, test, lint, valgrind, bench" >&2; exit 2 ;;
+    lambda) wanted="$wanted $lambda" ;;
+    *) echo "deps.sh: '$what' is not one of build, test, lint, valgrind, fuzz, bench, lambda" >&2; exit 2 ;;
   esac
 done
 

@@ -31,6 +31,7 @@ package.path = folder .. "/?.lua;" .. package.path
 local app = require "app.app"
 local weft = require "weft"
 local core = require "weft.core"
+local host = require "weft.host"
 local migrate = require "weft.migrate"
 
 local flags = {
@@ -44,8 +45,13 @@ local function say(text)
   if not options.quiet then io.stderr:write(text, "\n") end
 end
 
+---What Ctrl-C says; each migration that was applied has been said before.
+local function left(name)
+  return function(text) host.last_words(text and ("\ninterrupted: %s: %s.\n"):format(name, text)) end
+end
+
 local function options_for(several, name)
-  return { dir = app.dir(options), say = function(text) say(several and name .. ": " .. text or text) end,
+  return { left = left(name), dir = app.dir(options), say = function(text) say(several and name .. ": " .. text or text) end,
     to = words[2], steps = options.steps, dry = options["dry-run"], wait = options.wait }
 end
 

@@ -4,7 +4,7 @@
 local core = require "weft.core"
 local errors = require "weft.errors"
 
-local M = {}
+local M = { POOL_MAX = 8 } -- connections of a pool, unless it says so
 
 local config = { databases = {}, models = "models", services = "services", migrations = "migrations" }
 local handles = {} -- name -> open handle
@@ -67,7 +67,7 @@ end
 ---@param options weft.Options strict: associations and lazy columns are never loaded on touch
 function M.configure(options)
   if type(options) ~= "table" then errors.usage("configure takes a table, got %s", type(options)) end
-  errors.check_names(options, { "databases", "migrate", "migrations", "models", "services", "slow_query", "strict" }, "option of configure")
+  errors.check_names(options, { "databases", "migrate", "migrations", "models", "serve", "services", "slow_query", "strict" }, "option of configure")
   local checked = {}
   if options.databases ~= nil and type(options.databases) ~= "table" then
     errors.usage("databases is a table of name = url")
@@ -136,7 +136,32 @@ local function open(name)
   end
   local pool = { statement_timeout = entry.statement_timeout, decimals = entry.decimals }
   for key, value in pairs(entry.pool or {}) do pool[key] = value end
+  if config.share then pool.max = config.share(name, pool.max or M.POOL_MAX) end
   return core.open(name, url, settings, pool)
+end
+
+---A process of several workers gives each a part of the connections that a database may have.
+---@param fn fun(name: string, max: integer): integer
+function M.share(fn) config.share = fn end
+
+---Open handles by their names.
+---@return table<string, weft.Database>
+function M.open_handles()
+  local open_ones = {}
+  for name, handle in pairs(handles) do
+    if not core.closed(handle) then open_ones[name] = handle end
+  end
+  return open_ones
+end
+
+---The settings of configured databases by their names, urls as they count.
+---@return table<string, { url: string?, pool: table? }>
+function M.configured()
+  local list = {}
+  for name, entry in pairs(config.databases) do
+    list[name] = { url = os.getenv("WEFT_DATABASE_" .. name:upper()) or entry.url, pool = entry.pool }
+  end
+  return list
 end
 
 ---Runs before anybody else has a handle that was opened; what fails is tried again with the next one.
@@ -163,6 +188,14 @@ function M.database(name)
   handles[name] = handle
   if config.on_open then opened(name, handle) end
   return handle
+end
+
+---Asks the idle connections of all databases for a sign of life before they are used again: the process stood still,
+---and who was at the other end may be gone. Waits for nothing.
+function M.check()
+  for _, handle in pairs(handles) do
+    if not core.closed(handle) then core.check(handle) end
+  end
 end
 
 ---An option of a configured database.

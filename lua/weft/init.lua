@@ -55,11 +55,15 @@ local files = {
   include = "weft.association.include",
   cross_join = "weft.association.cross_join",
   services = "weft.services",
+  app = "weft.app",
+  template = "weft.app.template",
   reload_services = "weft.services",
   try = "weft.errors",
   fail = "weft.errors",
   on = "weft.events",
   log = "weft.events",
+  metrics = "weft.metrics",
+  trace = "weft.trace",
   save = "weft.row",
   update = "weft.row",
   delete = "weft.row",
@@ -82,6 +86,7 @@ function core.database_methods:repository(...) return require "weft.repository".
 function core.query_methods:include(...) return require "weft.association.include".add(self, ...) end
 
 return setmetatable(weft, {
+  names = files, -- for those who complete names
   __index = function(self, name)
     local file = files[name]
     if not file then return nil end

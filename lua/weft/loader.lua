@@ -7,6 +7,14 @@ local errors = require "weft.errors"
 
 local M = {}
 
+---Is there a file that can be read?
+---@param path string
+function M.exists(path)
+  local file = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+
 ---Runs a script and returns its result. Weft's errors keep their kind; whatever else it raises is usage.
 ---@param path string
 ---@param what string "model script of product_service.Product", for messages

@@ -19,14 +19,15 @@ local M = {}
 ---@field dry boolean? nothing runs
 ---@field say fun(text: string)? is told what happens
 ---@field wait number? seconds to wait for another runner (as long as it takes)
+---@field left fun(text: string?)? is told before each step what would be left if the program ended in it; nil: no step
 
-local option_names = { "dir", "to", "steps", "dry", "say", "wait" }
+local option_names = { "dir", "to", "steps", "dry", "say", "wait", "left" }
 
 local function new(db, options)
   options = options or {}
   errors.check_names(options, option_names, "option of migrate")
   local name = tostring(db):match "^weft%.database (%S+)" or ""
-  local run = { db = db, options = options, say = options.say or function() end }
+  local run = { db = db, options = options, say = options.say or function() end, left = options.left or function() end }
   run.folder = files.folder_of(options.dir or "migrations", name)
   run.files = files.list(run.folder)
   function run.waiting() run.say "another runner of migrations, or a writer, is at work in this database: waiting for it" end
@@ -137,7 +138,10 @@ local words = { up = "applied", down = "reverted" }
 
 local function run_one(run, file, way, done)
   local before, start = way == "up" and run.db:schema():model(), core.clock()
-  if not steps.run(run, file, way) then return end
+  local ok, result = pcall(steps.run, run, file, way)
+  run.left(nil)
+  if not ok then error(result, 0) end
+  if not result then return end
   if before then note_tables(run, file, before) end
   done[#done + 1] = { version = file.version, name = file.name, seconds = core.clock() - start }
   run.say(("%s %s (%.2f s)"):format(words[way], steps.label(file), done[#done].seconds))

@@ -138,6 +138,14 @@ end
 ---@type weft.Service
 M.services = setmetatable({}, Service)
 
+---Loads the script of a service now, its newest text: the calls that follow are of it.
+---@param script string as "cart"
+function M.load(script)
+  if folder ~= database.services_folder() then start_anew() end
+  M.reload_services(script)
+  scripts:get(script, load)
+end
+
 ---Forgets loaded scripts: the next call loads them anew, calls that are under way end with the old code.
 ---@param name? string of a script, as "cart"; all of them unless given
 function M.reload_services(name)

@@ -117,6 +117,8 @@ end
 ---SQLite rebuilds a table that others point to only while foreign keys are not enforced, which must be said before the
 ---transaction begins; the step that needs it refuses to go on without.
 local function in_transaction(run, file, way)
+  run.left(("migration %s stopped in its transaction: nothing of it is applied, or all of it when it was at its end. "
+    .. "Run `weft migrate %s` again, which goes on with what `weft migrate status` shows"):format(label(file), way))
   local ok, result = attempt_in_turn(run, file, way)
   if not ok and wants_keys_off(result) then
     run.db:execute "pragma foreign_keys = off"
@@ -246,6 +248,8 @@ local function one_by_one(run, file, way)
   local start, mark = core.clock(), record.mark
   for k = record.done + 1, #plan do
     local ok, err
+    run.left(("migration %s stopped in statement %d of %d; those before it are applied and recorded. Run `weft migrate %s` again, "
+      .. "which goes on: it finds out whether this one was carried out"):format(label(file), k, #plan, way))
     if is_atomic(core.dialect(db), plan[k]) then ok, err = pcall(run_atomic, db, file.version, plan[k], k)
     else ok, err = pcall(run_alone, db, file.version, plan[k], k, mark) end
     mark = nil
