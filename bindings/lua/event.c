@@ -75,7 +75,7 @@ static const struct lua_call *call_of(const struct weft_lua *w, const struct wef
 
 /* The coroutine that waits for wait, or is in the middle of asking. */
 static lua_State *asking(const struct weft_lua *w, const struct wait *wait) {
-  if (wait->task) return wait->task->co;
+  if (wait->co) return wait->co;
   return w->frame ? w->frame->co : w->main;
 }
 

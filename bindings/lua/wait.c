@@ -85,6 +85,7 @@ int weft_lua_wait(lua_State *L, struct weft_lua *w, struct wait *wait, lua_KCont
   struct task *t = w->task;
   if (!wait->done) weft_lua_find_deadlock(w, wait, t);
   bool turn = wait->done && t && ++t->inlined > INLINE_RUN && !t->cancelled;
+  wait->co = L;
   if (t && (turn || !wait->done)) {
     wait->task = t;
     t->waiting = turn ? NULL : wait;

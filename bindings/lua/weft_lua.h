@@ -166,6 +166,7 @@ void weft_lua_open_decimal(lua_State *L, struct weft_lua *w);
 struct wait {
   bool done;
   struct task *task;   /* who waits; NULL: the main coroutine, or nobody yet */
+  lua_State *co;       /* the coroutine that asked, innermost; NULL: it does not wait yet */
   struct task *target; /* the task that is awaited, for the search of deadlocks */
   struct weft_call *call;   /* or the statement */
   struct weft_fetch *fetch; /* or the statements */
