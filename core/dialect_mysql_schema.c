@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A whole database of MySQL or MariaDB by information_schema. What one of them says in its own way stands in a
-   comment that only that one executes. MariaDB opens a table for most of what it tells, so that no statement
-   joins two of these views table by table: each is read once and joined as a result. */
+   comment that only that one executes. MariaDB opens a table for most of what it tells, and joins what it has read
+   pair by pair: each of these views is read once, and what belongs together meets in the reader. */
 #include "dialect_schema.h"
 
 #include <stddef.h>
@@ -19,15 +19,21 @@
   " then 'partitioned' else 'table' end as kind,"                                                  \
   " case when t.table_type not like '%VIEW' then nullif(t.table_comment, '') end as comment,"      \
   " t.engine, t.table_collation as collation, substring_index(t.table_collation, '_', 1) as charset," \
-  " nullif(trim(replace(t.create_options, 'partitioned', '')), '') as create_options,"             \
-  " replace(v.view_definition, concat('`', " NAME("database()") ", '`.'), '') as definition"       \
-  " from information_schema.tables t"                                                              \
-  " left join (select table_name, view_definition from information_schema.views"                   \
-  " where " HERE("table_schema") ") v on v.table_name = t.table_name"                              \
-  " where " HERE("t.table_schema") " and t.table_type <> 'SEQUENCE'"
+  " nullif(trim(replace(t.create_options, 'partitioned', '')), '') as create_options"              \
+  " from information_schema.tables t where " HERE("t.table_schema") " and t.table_type <> 'SEQUENCE'"
 
-/* MariaDB tells the text of a default, MySQL its value, unless it is an expression. MariaDB's json is longtext
-   with a check of its own. */
+#define DEFINITIONS                                                                                \
+  "select table_name as owner, replace(view_definition, concat('`', " NAME("database()") ", '`.'), '') as definition" \
+  " from information_schema.views where " HERE("table_schema")
+
+/* MariaDB's json is longtext with a check of its own; the column's name stands in it between json_valid(` and `). */
+#define JSON_COLUMNS                                                                               \
+  "select '' as owner, '' as name where false"                                                     \
+  " /*M! union all select table_name, replace(substring(check_clause, 13, char_length(check_clause) - 14), '``', '`')" \
+  " from information_schema.check_constraints where " HERE("constraint_schema")                    \
+  " and check_clause like 'json_valid(`%`)' */"
+
+/* MariaDB tells the text of a default, MySQL its value, unless it is an expression. */
 #define DEFAULT                                                                                    \
   "/*M! nullif(c.column_default, 'NULL') */"                                                       \
   " /*!80000 case when c.column_default is null or c.extra not like '%DEFAULT_GENERATED%' and"     \
@@ -35,22 +41,17 @@
   " or c.column_default like 'CURRENT_TIMESTAMP%' then c.column_default"                           \
   " when c.extra like '%DEFAULT_GENERATED%' then concat('(', c.column_default, ')')"               \
   " else quote(c.column_default) end */"
-#define IS_JSON "(c.data_type = 'json' or j.table_name is not null)"
 
 #define COLUMNS                                                                                    \
   "select c.table_name as owner, c.ordinal_position as number, c.column_name as name,"             \
-  " if(" IS_JSON ", 'json', c.column_type) as type, c.is_nullable = 'YES' as `nullable?`, " DEFAULT \
+  " c.column_type as type, c.is_nullable = 'YES' as `nullable?`, " DEFAULT                         \
   " as `default`, case when c.generation_expression = '' then null"                                \
   " when c.extra like '%VIRTUAL%' then 'virtual' when c.extra like '%STORED%' then 'stored' end as `generated`," \
   " nullif(c.generation_expression, '') as expression, c.extra like '%auto_increment%' as `auto_increment?`," \
-  " if(" IS_JSON ", null, c.collation_name) as collation, nullif(c.column_comment, '') as comment," \
+  " c.collation_name as collation, nullif(c.column_comment, '') as comment,"                       \
   " c.extra like '%INVISIBLE%' as `hidden?`,"                                                      \
   " if(c.extra like '%on update%', substring(c.extra, locate('on update', lower(c.extra)) + 10), null) as on_update" \
-  " from information_schema.columns c left join (select '' as table_name, '' as check_clause where false" \
-  " /*M! union all select table_name, check_clause from information_schema.check_constraints"      \
-  " where " HERE("constraint_schema") " and check_clause like 'json_valid(%' */) j"                \
-  " on j.table_name = c.table_name and j.check_clause = concat('json_valid(`', " NAME("c.column_name") ", '`)')" \
-  " where " HERE("c.table_schema") " order by c.table_name, c.ordinal_position"
+  " from information_schema.columns c where " HERE("c.table_schema") " order by c.table_name, c.ordinal_position"
 
 /* A unique key of plain columns; as long as text is whole in it. */
 #define PLAIN "min(non_unique = 0 and sub_part is null and column_name is not null" \
@@ -72,7 +73,8 @@
   " where " HERE("table_schema") " group by table_name, index_name having not " PLAIN              \
   " order by table_name, index_name"
 
-/* RESTRICT is what MariaDB tells of a key that says nothing, MySQL tells NO ACTION: to both they are one. */
+/* Distinct keeps the rules a table of their own, which MariaDB gives an index: merged, it reads all for each key.
+   RESTRICT is what MariaDB tells of a key that says nothing, MySQL tells NO ACTION: to both they are one. */
 #define ACTION(rule) "replace(lower(" rule "), 'restrict', 'no action')"
 #define FOREIGN_KEYS                                                                               \
   SELECT "k.owner, k.name, k.`columns[]`, k.`table`, nullif(k.target_schema, database()) as `schema`," \
@@ -83,7 +85,7 @@
   LIST("json_quote(referenced_column_name)", "ordinal_position") " as `target[]`"                  \
   " from information_schema.key_column_usage where " HERE("table_schema")                          \
   " and referenced_table_name is not null group by table_name, constraint_name) k"                 \
-  " join (select table_name, constraint_name, update_rule, delete_rule"                            \
+  " join (select distinct table_name, constraint_name, update_rule, delete_rule"                   \
   " from information_schema.referential_constraints where " HERE("constraint_schema") ") r"        \
   " on r.table_name = k.owner and r.constraint_name = k.name order by k.owner, k.name"
 
@@ -139,6 +141,8 @@
 const struct weft_schema_part weft_mysql_schema[] = {
     {"version", VERSION, NULL},
     {"tables", TABLES, NULL},
+    {"definitions", DEFINITIONS, NULL},
+    {"json_columns", JSON_COLUMNS, NULL},
     {"columns", COLUMNS, NULL},
     {"keys", KEYS, NULL},
     {"foreign_keys", FOREIGN_KEYS, NULL},

@@ -20,6 +20,8 @@
                    identity (always, by default), auto_increment?, on_update, collation, comment, key (place
                    in the primary key), hidden?, inherited?
      view_columns  the same, of views where these are told apart
+     definitions   owner, definition (of a view), where the tables do not have it
+     json_columns  owner, name of a column that is json though its type says text
      types         id, type; oid, elem_oid, typmod, category: what dialect.column_type wants; base (what a
                    domain is in the end), domain, enum (ids), not_null?, collation (that columns have by it)
      keys          owner, name, primary?, columns, include, deferrable?, initially_deferred?,

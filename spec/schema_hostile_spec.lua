@@ -389,10 +389,11 @@ backends.each(function(backend)
 
       it("types: enums and sets with their labels, json, booleans, numbers without a sign", function()
         local t = open_own([[create table t (id bigint unsigned auto_increment primary key comment 'it''s', m enum('a', 'b''c', 'd,e', ''),
-          s set('x', 'y'), j json, f tinyint(1), h int invisible, c varchar(9) collate latin1_bin) comment 'all']]):table "t"
+          s set('x', 'y'), j json, `o``d d` json, f tinyint(1), h int invisible, c varchar(9) collate latin1_bin) comment 'all']]):table "t"
         assert.same({ "a", "b'c", "d,e", "" }, t.columns.m.values)
         assert.same({ "x", "y" }, t.columns.s.values)
         assert.same({ "json", "json" }, { t.columns.j.type, t.columns.j.kind })
+        assert.same({ "json", "json" }, { t.columns["o`d d"].type, t.columns["o`d d"].kind })
         assert.same({}, schemas.plain(t.checks))
         assert.equal("boolean", t.columns.f.kind)
         assert.is_true(t.columns.id.unsigned and t.columns.id.auto_increment)
@@ -400,6 +401,12 @@ backends.each(function(backend)
         assert.equal("latin1_bin", t.columns.c.collation)
         assert.equal("it's", t.columns.id.comment)
         assert.equal("all", t.comment)
+      end)
+
+      it("text with a check that begins like json's is text", function()
+        local t = open_own("create table t (a longtext, b longtext, check (json_valid(a) and json_valid(b)))"):table "t"
+        assert.same({ "longtext", "longtext" }, { t.columns.a.type, t.columns.b.type })
+        assert.equal(1, #t.checks)
       end)
 
       it("indexes: of the beginning of a text, full text, unique ones that are no constraint", function()

@@ -138,8 +138,15 @@ local function add_facts(reading, column)
   if column.collation == by_type.collation then column.collation = nil end
 end
 
+---A column that its database stores as text and knows as json by a check alone.
+local function read_json_column(reading, t, column)
+  reading.json[t] = reading.json[t] or {}
+  reading.json[t][column.name] = true
+end
+
 local function read_column(reading, t, column)
-  local columns = t.columns
+  local columns, json = t.columns, reading.json[t]
+  if json and json[column.name] then column.type, column.collation = "json", nil end
   reading.names[t][column.number] = column.name
   column.number = nil
   columns[#columns + 1] = column
@@ -246,6 +253,8 @@ local steps = {
   { "row_types", into "types" },
   { "types", read_type },
   { "tables", read_table },
+  { "definitions", owned(function(_, t, view) t.definition = view.definition end) },
+  { "json_columns", owned(read_json_column) },
   { "columns", owned(read_column) },
   { "view_columns", owned(read_column) },
   { "keys", owned(read_key) },
@@ -341,7 +350,7 @@ local lists = { "tables", "views", "enums", "domains", "types", "sequences" }
 function M.model(db, parts, left_out)
   local model = { left_out = left_out }
   for _, name in ipairs(lists) do model[name] = setmetatable({}, by_key) end
-  local reading = setmetatable({ db = db, model = model, by_id = {}, names = {}, told = {}, facts = {},
+  local reading = setmetatable({ db = db, model = model, by_id = {}, names = {}, told = {}, facts = {}, json = {},
     key_index = {}, resolved = {} }, Reading)
   for _, step in ipairs(steps) do
     local read = step[2]
