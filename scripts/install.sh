@@ -57,7 +57,6 @@ install_all() {
   [ "$LIBDIR" = "$PREFIX/lib" ] || link "$LIBDIR/weft" "$PREFIX/lib/weft" # where the program looks
   tree lua "$PREFIX/share/weft/lua" -name '*.lua'
   tree scripts "$PREFIX/share/weft/scripts" ! -name '*.c' ! -name '*.sh' ! -path './bench*' ! -name dump.lua ! -name layers.lua
-  for folder in new lambda; do tree "scripts/$folder" '*' "$PREFIX/share/weft/scripts/$folder"; done
   link "$PREFIX/share/weft/lua/weft" "$LUADIR/weft"
   link "$LIBDIR/weft" "$CMODDIR/weft"
 }

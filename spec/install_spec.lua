@@ -28,7 +28,8 @@ after_each(function() shell.run("rm -rf " .. quote(folder)) end)
 describe("make install", function()
   it("puts a program, libraries, Lua files and what describes them where they belong", function()
     local prefix = folder .. "/prefix"
-    installed.make("install PREFIX=" .. quote(prefix))
+    local said = installed.make("-s install PREFIX=" .. quote(prefix))
+    assert.equal("", said)
     for _, name in ipairs { "bin/weft", "include/weft.h", "lib/libweft.so.0", "lib/libweft.so", "lib/libweft.a", "lib/pkgconfig/weft.pc",
       "lib/weft/core.so", "lib/weft/driver_sqlite.so", "lib/weft/driver_postgres.so", "lib/weft/driver_mysql.so",
       "share/weft/lua/weft/init.lua", "share/weft/scripts/migrate.lua", "share/lua/5.4/weft/init.lua", "lib/lua/5.4/weft/core.so" } do
@@ -43,6 +44,8 @@ describe("make install", function()
     local weft = quote(folder .. "/moved/bin/weft")
     assert.equal("7\n", must(("cd / && %s run %s/program.lua"):format(weft, quote(folder))))
     assert.truthy(must(weft .. " --help"):find("weft migrate", 1, true))
+    must(("%s new %s"):format(weft, quote(folder .. "/app")))
+    assert.is_true(has(folder, "app/app.lua"))
   end)
 
   it("stages below DESTDIR, and make uninstall takes it all away", function()
