@@ -147,7 +147,7 @@ describe("spans on their way to a collector", function()
         weft.sleep(0.002)
       end
     end)
-    assert.is_true(longest < 0.5)
+    assert.is_true(longest < 5) -- of the 20 seconds that a post takes
     assert.is_true(stats().dropped >= 300)
     weft.trace.stop(0.2)
     assert.same({ 0, 500 }, { stats().sent, stats().dropped })
