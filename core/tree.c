@@ -88,11 +88,25 @@ static void put_row(struct weft_buf *out, const struct part *p, uint32_t row) {
   weft_buf_char(out, '}');
 }
 
-void weft_json_tree(struct weft_buf *out, const struct weft_tree *t) {
+bool weft_json_tree_piece(struct weft_buf *out, const struct weft_tree *t, uint32_t *row, size_t size) {
+  uint32_t n = t->rows ? t->rows->nrows : 0, i = *row;
   struct weft_arena arena;
   struct part root;
   weft_arena_init(&arena, NULL, 0);
-  prepare(&arena, t, &root);
-  put_list(out, &root, NULL, t->rows ? t->rows->nrows : 0);
+  prepare(&arena, t, &root); /* names are known by where they are in out */
+  if (i == 0) weft_buf_char(out, '[');
+  for (; i < n && (i == *row || out->n < size) && !weft_buf_failed(out); i++) {
+    if (i) weft_buf_char(out, ',');
+    put_row(out, &root, i);
+  }
+  bool more = i < n && !weft_buf_failed(out);
+  if (!more) weft_buf_char(out, ']');
   weft_arena_release(&arena);
+  *row = i;
+  return more;
+}
+
+void weft_json_tree(struct weft_buf *out, const struct weft_tree *t) {
+  uint32_t row = 0;
+  weft_json_tree_piece(out, t, &row, SIZE_MAX);
 }

@@ -36,6 +36,9 @@ int weft_branch_pass(struct weft_branch *b, int64_t limit, int64_t offset);
 /* The array of all rows of the root, each with its branches behind its columns: the bytes that encoding
    the tables of the same tree gives. */
 void weft_json_tree(struct weft_buf *out, const struct weft_tree *t);
+/* The same text in pieces: what is to come from row `*row` on (0: from the beginning), until out, which is empty, has
+   `size` bytes, one row at least; *row moves on. False when nothing is left. */
+bool weft_json_tree_piece(struct weft_buf *out, const struct weft_tree *t, uint32_t *row, size_t size);
 
 #pragma GCC visibility pop
 

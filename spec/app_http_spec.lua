@@ -10,13 +10,23 @@ local app = served.app [[
 local db = weft.database "shop"
 app:on_start(function()
   db:script [==[create table if not exists products (id integer primary key, title text);
-    insert or ignore into products values (1, '<lamp>'), (2, 'chair')]==]
+    insert or ignore into products values (1, '<lamp>'), (2, 'chair');
+    create table if not exists many (id integer primary key, text text);
+    insert or ignore into many with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000)
+      select i, printf('%0200d', i) from n]==]
 end)
 local Product = weft.models "shop".Product
 app:sessions { secret = ("s"):rep(32) }
 app:cors { origins = { "https://a.example" }, credentials = true }
 app:static("/assets", "public", { max_age = 60 })
 app:get("/products", function() return Product:order "id" end)
+local Many = weft.models "shop".many
+app:get("/many", function(_, res)
+  res.headers["x-a"] = "1"
+  return Many:order "id"
+end)
+app:get("/many/told", function(_, res) return res:json(Many:order "id", 203) end)
+app:get("/many/none", function() return 204, Many:order "id" end)
 app:get("/products/:id", function(req) return Product:find(req:integer "id") or 404 end)
 app:get("/page", function(_, res) return res:render("list", { products = Product:order "id":all() }) end)
 app:get("/visits", function(req)
@@ -76,6 +86,33 @@ describe("an app that is served", function()
     assert.same({ 404, "not_found" }, { (server:get "/products/7"), weft.decode((select(2, server:get "/products/7"))).error.kind })
     assert.equal(400, (server:get "/products/x"))
     assert.equal("<ul><li>&lt;lamp&gt;</li><li>chair</li></ul>", (select(2, server:get "/page")))
+  end)
+
+  it("streams what is long: the same rows, in parts, to old clients too", function()
+    local function check(text)
+      local rows = weft.decode(text)
+      assert.equal(20000, #rows)
+      for i, row in ipairs(rows) do assert.same({ i, i }, { row.id, math.tointeger(row.text) }) end
+    end
+    local status, body, head = server:ask "/many"
+    assert.equal(200, status)
+    check(body)
+    head = head:lower()
+    assert.truthy(head:find("transfer-encoding: chunked", 1, true) and head:find("content-type: application/json", 1, true))
+    assert.truthy(head:find("x-a: 1", 1, true))
+    check((select(2, server:get("/many", "--http1.0"))))
+    check((select(2, server:get("/many", "--compressed"))))
+    status, body = server:get "/many/told"
+    assert.equal(203, status)
+    check(body)
+    assert.same({ 204, "" }, { server:get "/many/none" })
+    assert.equal(200, (server:get("/many", "-I")))
+  end)
+
+  it("goes on when a client leaves in the middle of rows", function()
+    for _ = 1, 20 do shell.run(("curl -s --limit-rate 100k --max-time 0.1 -o /dev/null http://%s/many"):format(server.address)) end
+    assert.equal(200, (server:get "/products"))
+    assert.falsy(server:said():find("traceback", 1, true), server:said())
   end)
 
   it("reads forms and files as curl sends them", function()

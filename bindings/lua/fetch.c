@@ -321,25 +321,40 @@ static int try_again(lua_State *L, struct lua_fetch *c) {
   return weft_lua_prepared(L, w, lua_touserdata(L, 1), again_k);
 }
 
+/* The text of the whole tree or its first piece, and what gives the rest; the number of values. */
+static int answer_text(lua_State *L, struct lua_fetch *c, int level) {
+  struct weft_lua *w = c->w;
+  struct weft_lua_context context = c->context;
+  struct weft_error err;
+  uint32_t row;
+  bool more = false;
+  weft_buf_reset(&w->text);
+  if (c->mode == ANSWER_JSON) weft_json_tree(&w->text, c->fetch.tree);
+  else more = weft_lua_first_piece(w, c->fetch.tree, &row);
+  if (weft_lua_text_wrong(w, "json", &err)) {
+    release(c);
+    return weft_lua_raise(L, w, &err, &context);
+  }
+  weft_lua_push_text(L, w);
+  if (more) weft_lua_push_pieces(L, w, NULL, &c->fetch.tree, row, level);
+  release(c);
+  return 1 + more;
+}
+
 /* The stack: the query at 1, the root level on top. */
 static int fetched_k(lua_State *L, int status, lua_KContext ctx) {
   struct lua_fetch *c = answered(ctx);
   struct weft_lua *w = c->w;
   const struct weft_tree *t = c->fetch.tree;
-  int level = lua_gettop(L), told = 0;
+  int level = lua_gettop(L), told;
   (void)status;
   if (c->fetch.error.kind && !c->again && weft_fetch_suspect(&c->fetch)) return try_again(L, c);
   if (c->fetch.error.kind) return raise_failed(L, c);
   if (weft_lua_count_wrong(c->mode, t->rows->nrows)) return raise_count(L, c, t->rows->nrows);
-  if (c->mode == ANSWER_JSON) {
-    weft_buf_reset(&w->text);
-    weft_json_tree(&w->text, t);
-    weft_lua_push_text(L, w);
-  } else {
-    told = push_told(L, lua_touserdata(L, level));
-    push_tree(L, w, t, level, told);
-    if (c->mode != ANSWER_ROWS) lua_rawgeti(L, -1, 1);
-  }
+  if (c->mode == ANSWER_JSON || c->mode == ANSWER_PIECES) return answer_text(L, c, level);
+  told = push_told(L, lua_touserdata(L, level));
+  push_tree(L, w, t, level, told);
+  if (c->mode != ANSWER_ROWS) lua_rawgeti(L, -1, 1);
   release(c);
   return told_and(L, told);
 }

@@ -4,6 +4,7 @@
 #include "terminal.h"
 
 #include "plan.h"
+#include "tree.h"
 
 /* ---- running ---- */
 
@@ -101,6 +102,12 @@ void weft_lua_push_scalar(lua_State *L, struct weft_lua *w, const struct weft_ro
   else weft_lua_push(L, w, rows->cells[0], rows->columns->v[0].as);
 }
 
+bool weft_lua_text_wrong(const struct weft_lua *w, const char *op, struct weft_error *err) {
+  if (!weft_buf_failed(&w->text)) return false;
+  weft_fail(err, WEFT_TYPE, "%s: above 1 GiB of text; page() and each() give the rows part by part", op);
+  return true;
+}
+
 /* The buffer stays, for the next text is about as long. Lua's memory error may come in between. */
 void weft_lua_push_text(lua_State *L, struct weft_lua *w) {
   enum { KEEP = 1 << 20 };
@@ -123,8 +130,29 @@ static struct weft_lua_look look_of(lua_State *L) {
   return look;
 }
 
+static int raise_text(lua_State *L, struct lua_call *c) {
+  struct weft_error err;
+  struct weft_lua *w = c->w;
+  struct weft_lua_context context = c->context;
+  weft_lua_text_wrong(w, context.op, &err);
+  weft_lua_call_done(c);
+  return weft_lua_raise(L, w, &err, &context);
+}
+
+/* The number of values pushed; 0: the text is too long. */
+static int push_pieces(lua_State *L, struct weft_lua *w, struct weft_rows *rows) {
+  const struct weft_tree flat = {.rows = rows};
+  uint32_t row;
+  bool more = weft_lua_first_piece(w, &flat, &row);
+  if (weft_buf_failed(&w->text)) return 0;
+  weft_lua_push_text(L, w);
+  if (more) weft_lua_push_pieces(L, w, rows, NULL, row, 1);
+  return 1 + more;
+}
+
 int weft_lua_answer_k(lua_State *L, int status, lua_KContext ctx) {
   struct lua_call *c = (struct lua_call *)ctx;
+  int n = 1;
   struct weft_lua *w = c->w;
   struct weft_rows *rows = c->call.rows;
   (void)status;
@@ -145,12 +173,16 @@ int weft_lua_answer_k(lua_State *L, int status, lua_KContext ctx) {
     case ANSWER_JSON:
       weft_buf_reset(&w->text);
       weft_json_rows(&w->text, rows);
+      if (weft_buf_failed(&w->text)) return raise_text(L, c);
       weft_lua_push_text(L, w);
+      break;
+    case ANSWER_PIECES:
+      if (!(n = push_pieces(L, w, rows))) return raise_text(L, c);
       break;
     default: lua_pushinteger(L, rows->affected < 0 ? 0 : rows->affected);
   }
   weft_lua_call_done(c);
-  return 1;
+  return n;
 }
 
 /* ---- rows ---- */
@@ -214,8 +246,14 @@ static int json_k(lua_State *L, int status, lua_KContext ctx) {
   return whole(L, "json", ANSWER_JSON);
 }
 
+static int pieces_k(lua_State *L, int status, lua_KContext ctx) {
+  (void)status, (void)ctx;
+  return whole(L, "json", ANSWER_PIECES);
+}
+
 static int l_all(lua_State *L) { return begin(L, all_k); }
 static int l_json(lua_State *L) { return begin(L, json_k); }
+static int l_pieces(lua_State *L) { return begin(L, pieces_k); } /* core.json_pieces(query): a text, and what gives the rest */
 
 static int first_k(lua_State *L, int status, lua_KContext ctx) {
   struct weft_lua *w = weft_lua_self(L);
@@ -498,11 +536,12 @@ void weft_lua_open_terminal(lua_State *L, struct weft_lua *w) {
       {"all", l_all},     {"first", l_first}, {"one", l_one}, {"find", l_find},     {"get", l_get},
       {"count", l_count}, {"sum", l_sum},     {"avg", l_avg}, {"min", l_min},       {"max", l_max},
       {"json", l_json},   {"sql", l_sql},     {"exists", l_exists}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"discover", l_discover}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"discover", l_discover}, {"json_pieces", l_pieces}, {NULL, NULL}};
   lua_getfield(L, -1, "query_methods");
   weft_lua_functions(L, w, methods);
   weft_lua_open_write(L, w);
   lua_pop(L, 1);
   weft_lua_functions(L, w, functions);
   weft_lua_open_page(L, w);
+  weft_lua_open_pieces(L, w);
 }

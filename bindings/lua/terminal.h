@@ -15,6 +15,7 @@ enum answer {
   ANSWER_SCALAR,
   ANSWER_EXISTS,
   ANSWER_JSON,
+  ANSWER_PIECES, /* of JSON: the first one, and what gives the others */
   ANSWER_COUNT /* affected rows */
 };
 
@@ -31,6 +32,8 @@ bool weft_lua_count_wrong(int mode, uint32_t nrows);
 void weft_lua_count_error(struct weft_error *err, int mode, uint32_t nrows);
 /* Does touching a row's association raise? */
 bool weft_lua_strict(const struct weft_query *q);
+/* Is w->text, which is JSON, too long? Then the error. */
+bool weft_lua_text_wrong(const struct weft_lua *w, const char *op, struct weft_error *err);
 /* Pushes w->text. */
 void weft_lua_push_text(lua_State *L, struct weft_lua *w);
 /* Goes on in k once the query at 1 is prepared and its table is known; may wait. The stack stays as it is but
@@ -49,6 +52,13 @@ int weft_lua_no_column(lua_State *L, const struct weft_table *t, struct weft_sli
 /* The rows at stack index 2 as the insert c. 1: they cannot be one statement. */
 int weft_lua_many(lua_State *L, struct weft_lua *w, const struct weft_table *t,
                   struct weft_query *c, struct weft_error *err);
+/* Pushes the rest of the JSON of a tree from row on, as a function that gives one piece after another and nil behind
+   the last. The tree is rows, or *tree, which is taken over; what is at keep stays. */
+void weft_lua_push_pieces(lua_State *L, struct weft_lua *w, struct weft_rows *rows, struct weft_tree **tree,
+                          uint32_t row, int keep);
+/* Writes the first piece of a tree to w->text; more is to come from *row on when it is true. */
+bool weft_lua_first_piece(struct weft_lua *w, const struct weft_tree *t, uint32_t *row);
+void weft_lua_open_pieces(lua_State *L, struct weft_lua *w);
 /* Adds core.seek (page.c) to the module table on top. */
 void weft_lua_open_page(lua_State *L, struct weft_lua *w);
 /* Adds the writes to the methods table on top. */

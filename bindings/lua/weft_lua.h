@@ -41,6 +41,7 @@ enum weft_lua_slot {
   SLOT_MT_TASK,
   SLOT_MT_LEVEL,
   SLOT_MT_FETCH,
+  SLOT_MT_PIECES,
   SLOT_MT_ASSOCIATION,
   SLOT_NULL,         /* weft.null */
   SLOT_ROW_METHODS,  /* save update delete reload changed */

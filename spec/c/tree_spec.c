@@ -191,6 +191,39 @@ static void sizes(void) {
     for (size_t i = 0; i < N && same; i++) same = memcmp(got + 1 + i * (len + 1), one, len) == 0;
     expect(same);
   }
+  it ("is the same in pieces of any size") {
+    struct weft_tree *t = weft_tree_new(rows_of("id", 5, CELLS(I(1), I(1), I(2), I(3), I(4))), 1);
+    branch(t, 0, "kids", true, 0,
+           weft_tree_new(rows_of("p t", 3, CELLS(I(1), T("a\n"), I(1), NIL, I(1), T("c"))), 0), 0);
+    weft_buf_reset(&out);
+    weft_json_tree(&out, t);
+    for (size_t size = 0; size <= out.n + 1; size++) {
+      struct weft_buf piece, whole;
+      uint32_t row = 0, pieces = 0;
+      bool more = true;
+      weft_buf_init(&piece);
+      weft_buf_init(&whole);
+      for (; more && pieces < 9; pieces++) {
+        uint32_t before = row;
+        weft_buf_reset(&piece);
+        more = weft_json_tree_piece(&piece, t, &row, size ? size : 1);
+        expect(!more || (row > before && piece.n >= size));
+        weft_buf_slice_add(&whole, weft_buf_slice(&piece));
+      }
+      expect(weft_slice_equal(weft_buf_slice(&whole), weft_buf_slice(&out)));
+      expect_int(pieces, size <= 1 ? 5 : size > out.n ? 1 : pieces);
+      weft_buf_release(&piece);
+      weft_buf_release(&whole);
+    }
+    weft_tree_free(t);
+  }
+  it ("of no rows is one piece") {
+    struct weft_tree none = {.rows = NULL};
+    uint32_t row = 0;
+    weft_buf_reset(&out);
+    expect(!weft_json_tree_piece(&out, &none, &row, 1));
+    expect_str(weft_buf_cstr(&out), "[]");
+  }
   it ("stops when the buffer is full") {
     struct weft_tree *t = weft_tree_new(rows_of("id", 3, CELLS(I(1), I(1), I(1))), 2);
     branch(t, 0, "kids", true, 0,

@@ -102,7 +102,7 @@ end
 
 local function reset(res, code)
   clear_headers(res)
-  res.hooks, res.path, res.body, res.answered, res.content_type = nil, nil, nil, nil, nil
+  res.hooks, res.path, res.body, res.rest, res.answered, res.content_type = nil, nil, nil, nil, nil, nil
   res.status = code
 end
 

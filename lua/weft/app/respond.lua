@@ -31,16 +31,27 @@ local function check_status(res, code, body)
   res.content_type = nil
 end
 
----Sends an answer as a whole.
+local function send_stream(res, body, rest)
+  local exchange <const> = res.exchange
+  res.streaming = true
+  exchange:start(res.status, response.flat(res))
+  exchange:write(body)
+  for piece in rest, nil, nil, rest do exchange:write(piece) end
+  exchange:finish()
+end
+
+---Sends an answer: as a whole, or as a stream when there is more than the body.
 ---@param res weft.Response
 ---@param code integer
 ---@param content_type? string
 ---@param body? string
-function M.send(res, code, content_type, body)
+---@param rest? fun(): string? what comes behind the body
+function M.send(res, code, content_type, body, rest)
   res.status, res.content_type = code, content_type
   response.before_head(res)
   code = res.status
   if code ~= 200 then body = check_status(res, code, body) end
+  if rest and body then return send_stream(res, body, rest) end
   res.exchange:send(code, response.flat(res), body)
 end
 
@@ -48,15 +59,15 @@ local bodies = {}
 
 function bodies.string(value) return TEXT, value end
 function bodies.table(value) return JSON, encode(value) end
-function bodies.userdata(value) return JSON, core.is_query(value) and value:json() or encode(value) end
+function bodies.userdata(value) return JSON, response.json(value) end
 
 local function of_value(res, code, value)
   local body_of = bodies[type(value)]
   if not body_of then
     errors.usage("a handler returns a table, a text, a query or a status (and perhaps a body behind it), not a %s", type(value))
   end
-  local content_type, body = body_of(value)
-  M.send(res, code, content_type, body)
+  local content_type, body, rest = body_of(value)
+  M.send(res, code, content_type, body, rest)
 end
 
 ---A status without a body: an error says itself.
@@ -80,7 +91,7 @@ local function of_response(req, res)
   elseif res.path then
     of_path(req, res)
   elseif res.answered then
-    M.send(res, res.status, res.content_type, res.body)
+    M.send(res, res.status, res.content_type, res.body, res.rest)
   else
     M.send(res, res.status == 200 and 204 or res.status, nil, "")
   end

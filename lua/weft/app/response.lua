@@ -33,7 +33,7 @@ end
 function M.new(exchange, request)
   return setmetatable({
     exchange = exchange, request = request, status = 200, streaming = false, hooks = false,
-    content_type = nil, body = nil, answered = nil, -- room for them: a table that grows is made twice
+    content_type = nil, body = nil, rest = nil, answered = nil, -- room for them: a table that grows is made twice
   }, meta)
 end
 
@@ -50,13 +50,22 @@ local function check_text(value, what)
   if type(value) ~= "string" then errors.usage("%s takes a text, got %s", what, type(value)) end
 end
 
+---A value as JSON: in one text, or the first part of it and a function that gives the others.
+---@param value any
+---@return string
+---@return (fun(): string?)?
+function M.json(value)
+  if core.is_query(value) then return core.json_pieces(value) end
+  return core.encode(value)
+end
+
 ---Holds an answer until everybody has returned.
-local function hold(self, content_type, body, code)
+local function hold(self, content_type, body, code, rest)
   if code ~= nil then
     if not status.is_final(code) then errors.usage("a status is a whole number from 200 to 599, not %s", tostring(code)) end
     self.status = code
   end
-  self.content_type, self.body, self.path, self.answered = content_type, body, nil, true
+  self.content_type, self.body, self.rest, self.path, self.answered = content_type, body, rest, nil, true
   return self
 end
 
@@ -80,13 +89,14 @@ function Response:html(text, code)
   return hold(self, M.HTML, text, code)
 end
 
----Answers with a value as JSON: any that weft.encode takes, or a query.
+---Answers with a value as JSON: any that weft.encode takes, or a query, whose rows are sent as a stream when they are many.
 ---@param value any
 ---@param code? integer status
 ---@return weft.Response
 function Response:json(value, code)
   check(self, "json")
-  return hold(self, M.JSON, core.is_query(value) and value:json() or core.encode(value), code)
+  local text, rest = M.json(value)
+  return hold(self, M.JSON, text, code, rest)
 end
 
 ---Answers with a file of the disk: its type by its name, ETag, ranges; 404 when there is no such plain file.
