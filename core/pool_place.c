@@ -8,7 +8,7 @@
 #include "dialect.h"
 #include "pool_private.h"
 
-enum { BACKOFF_MS = 50, BACKOFF_MAX_MS = 5000, IDLE_CHECK_MS = 1000 };
+enum { BACKOFF_MS = 50, BACKOFF_MAX_MS = 5000, IDLE_CHECK_MS = 5 };
 
 static long live; /* for weft_pool_live */
 
