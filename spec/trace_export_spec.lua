@@ -6,7 +6,6 @@ local collectors = require "spec.support.collector"
 local core = require "weft.core"
 local exporter = require "weft.trace.exporter"
 local raises = require "spec.support.raises"
-local shell = require "spec.support.shell"
 
 local function make(n)
   for i = 1, n do weft.trace.span("s" .. i, function() end) end
@@ -124,14 +123,13 @@ describe("spans on their way to a collector", function()
       assert.same({ 0, 0, 3 }, { stats().queued, stats().sent, stats().dropped })
     end
     local address = collector.address
-    collector:signal "KILL"
+    collector:kill()
+    collector = nil
     weft.trace.start { otlp = "http://" .. address }
     make(3)
     weft.trace.stop(1)
     assert.equal(3, stats().dropped)
     assert.matches("cannot be reached", told[#told].message)
-    shell.must("rm -rf " .. shell.quote(collector.folder))
-    collector = nil
   end)
 
   it("do not hold up the tasks that make them while a post hangs", function()
@@ -151,6 +149,8 @@ describe("spans on their way to a collector", function()
     assert.is_true(stats().dropped >= 300)
     weft.trace.stop(0.2)
     assert.same({ 0, 500 }, { stats().sent, stats().dropped })
+    collector:kill()
+    collector = nil
   end)
 
   it("tell no secret of theirs", function()

@@ -46,6 +46,13 @@ local function spans(self, file)
   return list, text
 end
 
+---Ends it at once, with what it hangs in.
+local function kill(self)
+  self:signal "KILL"
+  self:status()
+  shell.must("rm -rf " .. shell.quote(self.folder))
+end
+
 ---The spans of a name.
 function M.named(list_of, name)
   local list = {}
@@ -55,10 +62,10 @@ function M.named(list_of, name)
   return list
 end
 
----@return spec.Served with does(lines) and spans(file)
+---@return spec.Served with does(lines), spans(file) and kill()
 function M.start()
   local self = served.start { app = app, words = { "--workers", "1" } }
-  self.does, self.spans = does, spans
+  self.does, self.spans, self.kill = does, spans, kill
   return self
 end
 
