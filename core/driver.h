@@ -111,8 +111,8 @@ struct weft_driver {
   uint32_t caps;
   /* Parses and checks s->v (filled from url and options), without I/O; sets s->data, s->label. */
   int (*configure)(struct weft_settings *s, struct weft_error *err);
-  /* At most how many connections make sense: 1 for :memory:, 0 no limit. And the identity of the file
-     that writers queue for ("" none). */
+  /* At most how many connections make sense: 1 for :memory:, 0 no limit; NULL: there is never one. And the identity
+     of the file that writers queue for ("" none), of drivers with WEFT_DRIVER_ONE_WRITER. */
   uint32_t (*max_connections)(const struct weft_settings *s);
   struct weft_slice (*writer_key)(const struct weft_settings *s);
   /* Allocates the driver's struct and starts connecting; ends in weft_conn_opened, possibly before it

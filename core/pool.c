@@ -89,7 +89,7 @@ struct weft_pool *weft_pool_new(struct weft_loop *l, struct weft_settings *setti
   p->timer_at = POOL_NEVER;
   p->random = weft_clock_random() | 1;
   p->tickets = writers ? writers_tickets(writers) : &p->own_tickets;
-  if (writers && (d->caps & WEFT_DRIVER_ONE_WRITER) && d->writer_key) {
+  if (writers && (d->caps & WEFT_DRIVER_ONE_WRITER)) {
     struct weft_slice key = d->writer_key(settings);
     if (key.n > 0) p->file = writers_file(writers, key);
   }

@@ -237,24 +237,12 @@ static bool alive(struct weft_conn *base) {
 
 static void flush(struct weft_conn *c) { (void)c; }
 
-static uint32_t no_limit(const struct weft_settings *s) {
-  (void)s;
-  return 0;
-}
-
-static struct weft_slice no_writer(const struct weft_settings *s) {
-  (void)s;
-  return weft_slice("", 0);
-}
-
 static const struct weft_driver driver = {
     .abi = WEFT_DRIVER_ABI,
     .name = "mysql",
     .dialect = &weft_dialect_mysql,
     .caps = WEFT_DRIVER_CANCELS,
     .configure = weft_my_configure,
-    .max_connections = no_limit,
-    .writer_key = no_writer,
     .open = open_connection,
     .submit = weft_my_submit,
     .flush = flush,

@@ -105,24 +105,12 @@ static void close_connection(struct weft_conn *base) {
   weft_pg_free(c);
 }
 
-static uint32_t no_limit(const struct weft_settings *s) {
-  (void)s;
-  return 0;
-}
-
-static struct weft_slice no_writer(const struct weft_settings *s) {
-  (void)s;
-  return weft_slice("", 0);
-}
-
 static const struct weft_driver driver = {
     .abi = WEFT_DRIVER_ABI,
     .name = "postgres",
     .dialect = &weft_dialect_postgres,
     .caps = WEFT_DRIVER_PIPELINES | WEFT_DRIVER_CANCELS,
     .configure = weft_pg_configure,
-    .max_connections = no_limit,
-    .writer_key = no_writer,
     .open = open_connection,
     .submit = weft_pg_submit,
     .flush = weft_pg_flush,
