@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* information_schema opens every table that it is not told to leave alone: each of its tables is asked with
-   the schema and the table given as constants, which is why marks are repeated.
+/* information_schema opens every table that it is not told to leave alone, of all schemas: each of its tables is asked
+   for the schema and the table of a row that is known before anything is read, which counts as constants.
 
-   MariaDB's json is longtext with a check that stands nowhere but among the constraints, which are read for
-   the whole schema at once: they are looked at for a column that may be one. What only MariaDB has stands
-   in a comment that only MariaDB executes, without marks. */
+   MariaDB's json is longtext with a check that stands nowhere but among the constraints: they are looked at for a
+   column that may be one. What only MariaDB has stands in a comment that only MariaDB executes, without marks. */
 #include "dialect_catalog.h"
 
-#define HERE "coalesce(nullif(?, ''), database())"
+#define HERE(schema, table) schema " = p.s and " table " = p.t"
 #define NAME(column) "replace(" column ", '`', '``')"
 
 const char weft_mysql_catalog[] =
-    "select c.column_name as name,"
+    "with p as (select coalesce(nullif(?, ''), database()) as s, ? as t) select c.column_name as name,"
     " concat(c.column_type, coalesce(concat(' collate ', c.collation_name), '')) as declared,"
     " 0 as oid, 0 as elem_oid, c.is_nullable = 'NO' as not_null,"
     " coalesce(c.column_default <> 'NULL', false) or c.extra like '%auto_increment%' as has_default,"
@@ -19,17 +18,17 @@ const char weft_mysql_catalog[] =
     " coalesce(k.place, 0) as key_position, coalesce(k.alone, false) as unique_alone,"
     " coalesce(c.collation_name, 'binary') as collation, -1 as typmod,"
     " case when c.data_type = 'longtext' and c.collation_name = 'utf8mb4_bin'"
-    " /*M!100200 and exists(select 1 from information_schema.check_constraints j"
-    " where j.constraint_schema = c.table_schema and j.table_name = c.table_name"
+    " /*M!100200 and exists(select 1 from p, information_schema.check_constraints j"
+    " where " HERE("j.constraint_schema", "j.table_name")
     " and j.check_clause = concat('json_valid(`', " NAME("c.column_name") ", '`)')) */"
     " then 'json' else c.data_type end as kind"
-    " from information_schema.columns c left join (select column_name,"
+    " from p join information_schema.columns c left join (select column_name,"
     " max(if(index_name = 'PRIMARY', seq_in_index, 0)) as place, max(alone) as alone"
     " from (select column_name, index_name, seq_in_index,"
     " non_unique = 0 and count(*) over (partition by index_name) = 1 as alone"
-    " from information_schema.statistics where table_schema = " HERE " and table_name = ?) i"
+    " from p, information_schema.statistics where " HERE("table_schema", "table_name") ") i"
     " where column_name is not null group by column_name) k on k.column_name = c.column_name"
-    " where c.table_schema = " HERE " and c.table_name = ? order by c.ordinal_position";
+    " where " HERE("c.table_schema", "c.table_name") " order by c.ordinal_position";
 
 #define LIST(item, order) "concat('[', group_concat(" item " order by " order " separator ','), ']')"
 

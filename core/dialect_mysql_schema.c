@@ -111,7 +111,7 @@
 #define TRIGGERS                                                                                   \
   "select event_object_table as owner, trigger_name as name, lower(action_timing) as timing,"      \
   " lower(event_manipulation) as events, action_statement as statement from information_schema.triggers" \
-  " where " HERE("trigger_schema") " order by event_object_table, action_order, trigger_name"
+  " where " HERE("event_object_schema") " order by event_object_table, action_order, trigger_name"
 
 /* MariaDB's. */
 #define SEQUENCES                                                                                  \
@@ -135,7 +135,7 @@
   STAMP("referential_constraints", "constraint_schema", "table_name, constraint_name, update_rule, delete_rule") ", " \
   STAMP("check_constraints", "constraint_schema", "/*M! table_name, */ constraint_name, check_clause") ", " \
   STAMP("views", "table_schema", "table_name, view_definition") ", "                               \
-  STAMP("triggers", "trigger_schema", "event_object_table, trigger_name, action_timing, event_manipulation," \
+  STAMP("triggers", "event_object_schema", "event_object_table, trigger_name, action_timing, event_manipulation," \
         " action_statement") ") as version"
 
 const struct weft_schema_part weft_mysql_schema[] = {
