@@ -95,11 +95,10 @@ end
 
 ---Reads trees, so many at least, and on until the writer has come so many turns further: a busy machine may let it wait.
 local function read_beside(trees, turns, read)
-  local first, last, n = nil, nil, 0
-  repeat
+  local first, last, n = check(read()), 0, 1
+  while n < trees or last - first < turns and n < 100 * trees do
     last, n = check(read()), n + 1
-    first = first or last
-  until n >= trees and last - first >= turns or n >= 100 * trees
+  end
   assert.is_true(last - first >= turns, "the writer wrote meanwhile")
 end
 
