@@ -33,8 +33,8 @@ const char weft_mysql_catalog[] =
 #define LIST(item, order) "concat('[', group_concat(" item " order by " order " separator ','), ']')"
 
 /* What is known of the tables is put one below the other and then together by name: a join of derived tables
-   would compare every name with every other. A table of another schema is known by the columns that keys
-   point at. */
+   would compare every name with every other. A key is put at both of its ends in one pass, for what is named twice is
+   read twice. A table of another schema is known by the columns that keys point at. */
 const char weft_mysql_keys[] =
     "with f as (select u.constraint_name as name, u.table_name as here, u.column_name as from_column,"
     " u.ordinal_position as place, nullif(u.referenced_table_schema, database()) as there_schema,"
@@ -53,21 +53,22 @@ const char weft_mysql_keys[] =
     " and sub_part is null group by table_name, index_name),"
     " u as (select name, max(if(index_name = 'PRIMARY', list, null)) as prime, "
     LIST("list", "index_name") " as list from i where plain group by name),"
-    " k as (select here, " LIST("json_array(number, name, from_column, coalesce(there_schema, ''), there,"
-    " to_column)", "number, place") " as list from f group by here),"
-    " o as (select there_schema, there, " LIST("json_quote(to_column)", "place") " as list,"
-    " group_concat(json_array(to_column, false) order by place separator ',') as columns from f"
-    " where there_schema is not null group by there_schema, there, number)"
-    " select /*+ set_var(group_concat_max_len = 4294967295) */ '' as `schema`, name as `table`,"
-    " max(list) as columns, coalesce(max(prime), '[]') as `primary`, coalesce(max(uniques), '[]') as uniques,"
-    " coalesce(max(pairs), '[]') as `keys` from"
-    " (select name, list, null as prime, null as uniques, null as pairs, false as met from c"
-    " union all select name, null, prime, list, null, false from u"
-    " union all select here, null, null, null, list, true from k"
-    " union all select there, null, null, null, null, true from f where there_schema is null) t"
-    " group by name having max(met)"
-    " union all select there_schema, there, " LIST("distinct columns", "columns") ", '[]', "
-    LIST("distinct list", "list") ", '[]' from o group by there_schema, there";
+    " e as (select if(near, '', coalesce(there_schema, '')) as `schema`, if(near, here, there) as at, number,"
+    " group_concat(if(near, json_array(number, name, from_column, coalesce(there_schema, ''), there, to_column),"
+    " null) order by place separator ',') as pairs,"
+    " group_concat(json_array(to_column, false) order by place separator ',') as columns, "
+    LIST("json_quote(to_column)", "place") " as list"
+    " from f cross join (select true as near union all select false) n group by near, number, `schema`, at)"
+    " select /*+ set_var(group_concat_max_len = 4294967295) */ `schema`, name as `table`,"
+    " if(`schema` = '', max(list), " LIST("distinct columns", "columns") ") as columns,"
+    " coalesce(max(prime), '[]') as `primary`,"
+    " if(`schema` = '', coalesce(max(uniques), '[]'), " LIST("distinct far", "far") ") as uniques,"
+    " coalesce(" LIST("pairs", "number") ", '[]') as `keys` from"
+    " (select '' as `schema`, name, list, null as prime, null as uniques, null as columns, null as far,"
+    " null as pairs, null as number, false as met from c"
+    " union all select '', name, null, prime, list, null, null, null, null, false from u"
+    " union all select `schema`, at, null, null, null, columns, list, pairs, number, true from e) t"
+    " group by `schema`, name having max(met)";
 
 /* ---- types ---- */
 
