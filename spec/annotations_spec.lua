@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- lua/weft/meta.lua declares what exists, no less and no more. Its text is read here as an editor would
+-- lua/weft/meta declares what exists, no less and no more. Its text is read here as an editor would
 -- read it: classes, their fields and their functions.
 
 local weft = require "weft"
 local core = require "weft.core"
 local backends = require "spec.support.backends"
+local luacats = require "spec.support.luacats"
 local shell = require "spec.support.shell"
 
-local path = shell.root() .. "/lua/weft/meta.lua"
-local text = shell.read(path)
+local text = luacats.own()
 
 ---Classes by name: { fields = name -> "?" or "", functions = name -> { parameters, comment, colon }, operators }.
 local function read_classes()
@@ -110,10 +110,9 @@ end
 describe("the annotations", function()
   it("are Lua that defines nothing when it runs, and are never required", function()
     local before = sorted(_G)
-    local chunk = assert(loadfile(path, "t"))
-    assert.equal("table", type(chunk()))
+    for _, path in ipairs(luacats.files()) do assert(loadfile(path, "t"))() end
     assert.same(before, sorted(_G))
-    assert.is_nil(package.loaded["weft.meta"])
+    for name in pairs(package.loaded) do assert.is_nil(name:find "^weft%.meta%f[.\0]", name) end
   end)
 
   it("declare every name of weft", function()

@@ -12,7 +12,7 @@ local program = require "spec.support.program"
 local rich = require "spec.support.rich_schema"
 local shell = require "spec.support.shell"
 
-local own = shell.read(shell.root() .. "/lua/weft/meta.lua")
+local own = luacats.own()
 
 local function chinook(dialect)
   local text = shell.read(("%s/../shared/data/chinook/%s.sql"):format(shell.root(), dialect))

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Annotations (LuaCATS) as an editor reads them, for specs: every line is parsed, every type down to its names.
 
+local shell = require "spec.support.shell"
+
 local luacats = {}
 
 -- Types ---------------------------------------------------------------------------------------
@@ -193,11 +195,28 @@ function luacats.read(text, state)
   return state
 end
 
+---The files of Weft's own annotations.
+function luacats.files()
+  local files = {}
+  for path in shell.must("ls " .. shell.quote(shell.root()) .. "/lua/weft/meta/*.lua"):gmatch "[^\n]+" do files[#files + 1] = path end
+  return files
+end
+
+---The text of those that tell of `weft`: modules that are required by a name of their own have one each.
+function luacats.own()
+  local parts = {}
+  for i, path in ipairs(luacats.files()) do
+    local text = shell.read(path)
+    parts[i] = text:find "^%-%-%-@meta %S" and "" or text
+  end
+  return table.concat(parts)
+end
+
 local builtin = {}
 for name in ("any nil boolean number integer string table"):gmatch "%a+" do builtin[name] = true end
 
 ---Every name that is used is declared, here or in Weft's own annotations.
----@param own string the text of lua/weft/meta.lua
+---@param own string luacats.own()
 function luacats.check(state, own)
   local known = {}
   for name in own:gmatch "%-%-%-@%l+ ([%w_.]+)" do known[name] = true end

@@ -245,7 +245,7 @@ end
 
 -- Queries -------------------------------------------------------------------------------------
 
----Signatures of methods, in the order of lua/weft/meta.lua. $Q is the query, $R the row, $C a column, $A an association,
+---Signatures of methods, in the order of lua/weft/meta/query.lua. $Q is the query, $R the row, $C a column, $A an association,
 ---$K the parameters of the primary key; those of `key` and `write` need a key or a table.
 local steps = {
   { "where", "condition: $W|$C|weft.Operand|weft.Condition, operator?: weft.Operator|string[], value?: weft.Value", "$Q" },

@@ -1,0 +1,52 @@
+-- SPDX-License-Identifier: MIT
+---@meta
+-- What editors know of configuration: see weft.lua.
+-- luacheck: ignore
+
+---@class weft.Options
+---@field databases? table<string, string|weft.DatabaseOptions> name = url, or a table
+---@field migrate? "auto"|false for development: pending migrations run when a database is opened; where there are none, tables follow the models
+---@field migrations? string the folder of migrations, migrations/<version>_<name>.lua or .sql ("migrations")
+---@field models? string the folder of model scripts, models/<database>/<Model>.lua ("models")
+---@field services? string the folder of service scripts, services/<name>.lua ("services")
+---@field slow_query? weft.Seconds statements that take at least so long are slow (0.2)
+---@field strict? boolean true: nothing is loaded on touch, anywhere; see weft.Query:strict (false)
+
+---A database that is more than its url. Options of the other database's kind raise usage.
+---@class weft.DatabaseOptions
+---@field url string "sqlite:path", "sqlite::memory:", "postgres://user:password@host:port/name?option=value"
+---@field pool? weft.PoolOptions
+---@field statement_timeout? weft.Seconds a statement that takes longer raises timeout
+---@field decimals? "string"|"number" how NUMERIC is shown (weft.decimal)
+---@field zone? "utc" timestamps declared without a zone are in UTC
+---@field naming? weft.NamingStyle|{ style?: weft.NamingStyle, plural?: fun(word: string): string } how associations found from foreign keys are named: in snake_case unless a style is given; plural of a singular
+---@field path? string SQLite: the file, instead of the url's
+---@field mode? "ro"|"rw"|"rwc" SQLite: read only, existing files only, or create ("rwc")
+---@field journal? "wal"|"delete"|"truncate"|"persist"|"memory"|"off" SQLite: as found; WAL for files that Weft creates
+---@field synchronous? "off"|"normal"|"full"|"extra" SQLite
+---@field busy_timeout? weft.Seconds SQLite: how long other processes are waited out (5)
+---@field cache_size? integer SQLite: pages, or KiB when negative
+---@field foreign_keys? boolean SQLite (true)
+---@field host? string PostgreSQL
+---@field port? integer PostgreSQL (5432)
+---@field user? string PostgreSQL
+---@field password? string PostgreSQL
+---@field passfile? string PostgreSQL
+---@field database? string PostgreSQL
+---@field socket? string PostgreSQL: the folder of its unix socket
+---@field ssl? "disable"|"prefer"|"require"|"verify-ca"|"verify-full" PostgreSQL
+---@field sslmode? "disable"|"prefer"|"require"|"verify-ca"|"verify-full" PostgreSQL: the same as ssl
+---@field sslrootcert? string PostgreSQL: path of the certificates that are trusted
+---@field sslcert? string PostgreSQL
+---@field sslkey? string PostgreSQL
+---@field application_name? string PostgreSQL ("weft")
+---@field connect_timeout? weft.Seconds PostgreSQL
+---@field prepare? boolean PostgreSQL: false behind PgBouncer in transaction mode (true)
+---@field search_path? string PostgreSQL
+---@field options? string PostgreSQL: settings of the session, as "-c work_mem=64MB"
+
+---@class weft.PoolOptions
+---@field max? integer connections at most, from 1
+---@field wait? weft.Seconds how long a statement waits for a connection before it raises pool_timeout
+---@field idle? weft.Seconds a connection that is not used for so long is closed
+---@field lifetime? weft.Seconds a connection that is older is replaced
