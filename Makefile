@@ -106,8 +106,8 @@ $(B)/weft: $(call objects,$(CORE_C) $(LUA_C) $(HTTP_C) $(HOST_C)) $(LLHTTP)
 	@mkdir -p $(@D) && echo "  LD   $@"
 	@$(LINK) -rdynamic -o $@ $^ -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive $(DEPS_LIBS) -lz -lm -ldl
 
-$(B)/lua/.done: $(B)/weft scripts/dump.lua $(wildcard lua/weft/*.lua lua/weft/*/*.lua) # what require would compile at every start
-	@mkdir -p $(@D) && $(B)/weft run scripts/dump.lua $(@D) $(filter lua/%,$^) && touch $@
+$(B)/lua/.done: $(B)/weft scripts/dump.lua scripts/app/compile.lua $(wildcard lua/weft/*.lua lua/weft/*/*.lua) # what require would compile at every start
+	@$(B)/weft run scripts/dump.lua lua $(CURDIR)/lua $(@D) && touch $@
 
 build/weft: | build/release/weft ; @ln -sfn release/weft $@
 

@@ -56,6 +56,7 @@ install_all() {
   link "$LIBDIR/weft/core.so" "$LIBDIR/weft/weft_core.so"
   [ "$LIBDIR" = "$PREFIX/lib" ] || link "$LIBDIR/weft" "$PREFIX/lib/weft" # where the program looks
   tree lua "$PREFIX/share/weft/lua" -name '*.lua'
+  "$built/weft" run scripts/dump.lua lua "$PREFIX/share/weft/lua" "$DESTDIR$LIBDIR/weft/lua"
   tree scripts "$PREFIX/share/weft/scripts" ! -name '*.c' ! -name '*.sh' ! -path './bench*' ! -name dump.lua ! -name layers.lua
   link "$PREFIX/share/weft/lua/weft" "$LUADIR/weft"
   link "$LIBDIR/weft" "$CMODDIR/weft"

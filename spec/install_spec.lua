@@ -48,6 +48,16 @@ describe("make install", function()
     assert.is_true(has(folder, "app/app.lua"))
   end)
 
+  it("takes compiled Lua files while they are not older than their sources", function()
+    local prefix = folder .. "/prefix"
+    installed.make("install PREFIX=" .. quote(prefix))
+    local source, run = prefix .. "/share/weft/lua/weft/init.lua", ("cd / && %s/bin/weft run %s/program.lua"):format(quote(prefix), quote(folder))
+    shell.write(source, "no Lua")
+    assert.is_false((shell.run(run)))
+    must("touch -d 2000-01-01 " .. quote(source))
+    assert.equal("7\n", must(run))
+  end)
+
   it("stages below DESTDIR, and make uninstall takes it all away", function()
     local where = ("DESTDIR=%s PREFIX=/opt/weft LIBDIR=/opt/weft/lib/some-machine"):format(quote(folder .. "/stage"))
     installed.make("install " .. where)

@@ -52,31 +52,40 @@ void weft_home(char home[PATH_MAX]) {
   home[0] = '\0';
 }
 
-/* ROOT/build/MODE/lua has Weft's own files compiled (scripts/dump.lua); one that is older than its source
-   or of another Lua is passed over. */
-static bool is_newer(const char *a, const char *b) {
+/* ROOT/build/MODE/lua or PREFIX/lib/weft/lua has Weft's own files compiled (scripts/dump.lua); one that is older than
+   its source or of another Lua is passed over. */
+static bool is_older(const char *a, const char *b) {
   struct stat x, y;
-  if (stat(a, &x) || stat(b, &y)) return false;
-  if (x.st_mtim.tv_sec != y.st_mtim.tv_sec) return x.st_mtim.tv_sec > y.st_mtim.tv_sec;
-  return x.st_mtim.tv_nsec > y.st_mtim.tv_nsec;
+  if (stat(a, &x) || stat(b, &y)) return true;
+  if (x.st_mtim.tv_sec != y.st_mtim.tv_sec) return x.st_mtim.tv_sec < y.st_mtim.tv_sec;
+  return x.st_mtim.tv_nsec < y.st_mtim.tv_nsec;
 }
 
-static int find_dumped(lua_State *L) { /* upvalues: home, folder of the program */
+static int find_dumped(lua_State *L) { /* upvalues: home, folder of the compiled files */
   const char *name = luaL_checkstring(L, 1);
   char source[PATH_MAX], dumped[PATH_MAX];
   if (strncmp(name, "weft", 4) != 0 || (name[4] && name[4] != '.')) return 0;
   const char *path = name[4] ? luaL_gsub(L, name, ".", "/") : "weft/init";
   if (snprintf(source, PATH_MAX, "%s/lua/%s.lua", lua_tostring(L, lua_upvalueindex(1)), path) >= PATH_MAX ||
-      snprintf(dumped, PATH_MAX, "%s/lua/%s.luac", lua_tostring(L, lua_upvalueindex(2)), path) >= PATH_MAX)
+      snprintf(dumped, PATH_MAX, "%s/%s.luac", lua_tostring(L, lua_upvalueindex(2)), path) >= PATH_MAX)
     return 0;
-  if (!is_newer(dumped, source) || luaL_loadfilex(L, dumped, "b") != LUA_OK) return 0;
+  if (is_older(dumped, source) || luaL_loadfilex(L, dumped, "b") != LUA_OK) return 0;
   lua_pushstring(L, source);
   return 2;
 }
 
-static void add_dumped(lua_State *L, const char *home) { /* behind package.preload */
+static bool dumped_folder(char path[PATH_MAX]) {
+  static const char *const layouts[] = {"lua", "../lib/weft/lua"};
   char exe[PATH_MAX];
-  if (!program_folder(exe)) return;
+  if (!program_folder(exe)) return false;
+  for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+    if (snprintf(path, PATH_MAX, "%s/%s", exe, layouts[i]) < PATH_MAX && access(path, X_OK) == 0) return true;
+  return false;
+}
+
+static void add_dumped(lua_State *L, const char *home) { /* behind package.preload */
+  char folder[PATH_MAX];
+  if (!dumped_folder(folder)) return;
   lua_getglobal(L, "package");
   lua_getfield(L, -1, "searchers");
   for (lua_Integer i = luaL_len(L, -1); i >= 2; i--) {
@@ -84,7 +93,7 @@ static void add_dumped(lua_State *L, const char *home) { /* behind package.prelo
     lua_rawseti(L, -2, i + 1);
   }
   lua_pushstring(L, home);
-  lua_pushstring(L, exe);
+  lua_pushstring(L, folder);
   lua_pushcclosure(L, find_dumped, 2);
   lua_rawseti(L, -2, 2);
   lua_pop(L, 2);

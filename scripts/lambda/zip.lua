@@ -2,12 +2,13 @@
 -- weft lambda --zip: an app as a function that AWS Lambda runs. The same files give the same bytes.
 --
 --   bootstrap                       starts weft/bin/weft
---   weft/bin, weft/lib/weft         the program, its compiled Lua files, drivers and modules
+--   weft/bin, weft/lib/weft         the program; its compiled Lua files, drivers and modules
 --   weft/lib/client                 the libraries that those need, but the C library
 --   weft/share/weft                 Lua files and scripts
 --   ...                             the app
 
 local app = require "app.app"
+local compile = require "app.compile"
 
 local M = {}
 
@@ -120,14 +121,7 @@ end
 local function copy_lua(from, to)
   must("mkdir -p %s/share/weft/scripts && cp -r %s %s/share/weft/lua", to, from.lua, to)
   must("cp -r %s/app %s/lambda.lua %s/share/weft/scripts", from.scripts, from.scripts, to)
-  for path in must("cd %s && find weft -name '*.lua'", from.lua):gmatch "[^\n]+" do
-    local file <close> = assert(io.open(from.lua .. "/" .. path, "rb"))
-    local chunk = assert(load(file:read "a", "@/var/task/weft/share/weft/lua/" .. path, "t"))
-    local compiled = ("%s/bin/lua/%sc"):format(to, path)
-    must("mkdir -p \"$(dirname %s)\"", compiled)
-    local out <close> = assert(io.open(compiled, "wb"))
-    assert(out:write(string.dump(chunk)))
-  end
+  compile(from.lua, "/var/task/weft/share/weft/lua", to .. "/lib/weft/lua")
 end
 
 ---The app's own files; what begins with a dot is none.
@@ -135,11 +129,8 @@ local function copy_app(folder, to)
   must("cd %s && tar --no-wildcards-match-slash --exclude='.[!/]*' --exclude=./build --exclude=./spec -cf - . | tar -xf - -C %s", folder, to)
 end
 
----Files as old as an archive can say, but for compiled ones, which count only while they are newer than their source.
-local function set_times(to)
-  must("TZ=UTC find %s -exec touch -h -d '1980-01-01 00:00:00' {} +", to)
-  must("TZ=UTC find %s/weft/bin/lua -exec touch -h -d '1980-01-01 00:00:02' {} +", to)
-end
+---Files as old as an archive can say.
+local function set_times(to) must("TZ=UTC find %s -exec touch -h -d '1980-01-01 00:00:00' {} +", to) end
 
 ---@param options table zip, output, drivers
 ---@param scripts string the folder of the subcommands
