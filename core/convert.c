@@ -324,9 +324,11 @@ static int to_time(struct weft_value v, const struct weft_column_type *to, struc
   if (stamp && to->clock && (v.type == WEFT_INT || v.type == WEFT_FLOAT))
     return clock_time(v, to, out, err);
   if (v.type == WEFT_TEXT) {
-    if (weft_time_parse(text_of(v), to->type, &zone, out) != 0)
+    if (weft_time_parse(text_of(v), to->type, &zone, out) != 0) {
+      if (to->type == WEFT_TIME && to->size && weft_time_is_span(text_of(v))) return *out = v, 0;
       return weft_fail(err, WEFT_TYPE, "%s expected, got text that is no %s",
                        weft_type_name(to->type), weft_type_name(to->type));
+    }
     if (zone && to->type == WEFT_TIMESTAMP && !to->zone_utc)
       return refuse(to, "text with a time zone", err);
     return 0;

@@ -74,7 +74,7 @@ const char weft_mysql_keys[] =
 
 static const struct named {
   const char *name;
-  uint8_t type, size, unsigned_size; /* an unsigned integer needs the next larger size */
+  uint8_t type, size, unsigned_size; /* an unsigned integer needs the next larger size; a time may be a span */
 } types[] = {
     {"tinyint", WEFT_INT, 2, 2},    {"smallint", WEFT_INT, 2, 4},    {"mediumint", WEFT_INT, 4, 4},
     {"int", WEFT_INT, 4, 8},        {"bigint", WEFT_INT, 8, 0},      {"year", WEFT_INT, 2, 2},
@@ -85,7 +85,7 @@ static const struct named {
     {"binary", WEFT_BYTES, 0, 0},   {"varbinary", WEFT_BYTES, 0, 0}, {"tinyblob", WEFT_BYTES, 0, 0},
     {"blob", WEFT_BYTES, 0, 0},     {"mediumblob", WEFT_BYTES, 0, 0}, {"longblob", WEFT_BYTES, 0, 0},
     {"json", WEFT_JSON, 0, 0},      {"uuid", WEFT_UUID, 0, 0},       {"date", WEFT_DATE, 0, 0},
-    {"time", WEFT_TIME, 0, 0},      {"datetime", WEFT_TIMESTAMP, 0, 0},
+    {"time", WEFT_TIME, 1, 1},      {"datetime", WEFT_TIMESTAMP, 0, 0},
     {"timestamp", WEFT_TIMESTAMPTZ, 0, 0},
 };
 

@@ -187,6 +187,18 @@ static int64_t scan_time(struct scan *s) {
   return all;
 }
 
+bool weft_time_is_span(struct weft_slice text) {
+  struct scan s = {text.p, text.p + text.n};
+  skip(&s, '-');
+  int64_t hours = number(&s, 2, 3);
+  if (!skip(&s, ':')) s.p = NULL;
+  two(&s, 59);
+  if (!skip(&s, ':')) s.p = NULL;
+  two(&s, 59);
+  if (skip(&s, '.')) scan_fraction(&s);
+  return s.p == s.end && hours <= 838;
+}
+
 /* Z, +hh, +hh:mm, +hhmm; microseconds east of Greenwich. */
 static int64_t scan_zone(struct scan *s, bool *had) {
   *had = true;

@@ -112,7 +112,7 @@ struct weft_column_type {
   uint8_t type;         /* enum weft_type; WEFT_ANY accepts everything */
   uint8_t elem;         /* of an array */
   uint8_t size; /* of an array: of its elements; of a decimal: digits that the database keeps as text
-                   beyond a decimal's 38, 0 none */
+                   beyond a decimal's 38, 0 none; of a time: 0, or spans beyond a day are kept as text */
   bool utf8;            /* text is UTF-8 and nothing else */
   bool zone_utc;        /* a TIMESTAMP that is declared to be UTC takes values with a zone */
   int16_t precision, scale; /* of a decimal; -1 not declared. precision of text: its length limit */
@@ -136,6 +136,8 @@ int weft_value_convert(struct weft_arena *arena, struct weft_value v,
 size_t weft_time_text(char out[40], struct weft_value v); /* DATE TIME TIMESTAMP TIMESTAMPTZ */
 int weft_time_parse(struct weft_slice text, enum weft_type type, bool *had_zone,
                     struct weft_value *out);
+/* MySQL's span of time, -838:59:59 to 838:59:59, with up to 6 digits of fraction. */
+bool weft_time_is_span(struct weft_slice text);
 /* A DATE, or the TIMESTAMP so many microseconds into its day; -1 where the calendar has no such day. */
 int weft_time_of_day(unsigned year, unsigned month, unsigned day, enum weft_type type, int64_t us,
                      struct weft_value *out);

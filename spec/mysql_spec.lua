@@ -65,6 +65,20 @@ describe("a value that MySQL holds", function()
     assert.equal(table.concat(bytes), one(db, "select b from t"))
   end)
 
+  it("is a span of time beyond a day, through a model, too", function()
+    local db, name = mysql.open "create table t (id int primary key, span time(6))"
+    local T = weft.models(name).t
+    for i, span in ipairs { "-838:59:59", "100:00:00.500000", "-00:00:01", "23:59:59" } do
+      assert.equal(span, T:create { id = i, span = span }.span)
+      assert.equal(span, T:find(i).span)
+      assert.equal(i, T:where { span = { span, "00:00:00" } }:one().id)
+    end
+    for _, span in ipairs { "839:00:00", "100:60:00", "100:00", "-1", "100:00:00 x" } do
+      raises("type", function() T:create { id = 9, span = span } end)
+    end
+    assert.equal(4, one(db, "select count(*) from t"))
+  end)
+
   it("of more bytes than fit beside a cell is whole", function()
     local db = mysql.open()
     for _, n in ipairs { 127, 128, 129, 70000, 3000000 } do

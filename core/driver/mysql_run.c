@@ -124,9 +124,19 @@ static void settle_failed(struct weft_my_conn *c) {
   weft_my_many_undo(c);
 }
 
+/* What the dialect's upsert raises where another unique key than the one in `on` met: it can say no words. */
+static bool met_another_key(const struct weft_plan *p, unsigned number) {
+  enum { SUBQUERY_OF_SEVERAL_ROWS = 1242 };
+  static const char upsert[] = " on duplicate key update ";
+  return number == SUBQUERY_OF_SEVERAL_ROWS && !(p->flags & WEFT_PLAN_RAW) &&
+         memmem(p->sql.p, p->sql.n, upsert, sizeof upsert - 1);
+}
+
 void weft_my_run_failed(struct weft_my_conn *c, unsigned number, const char *state,
                         const char *message) {
   weft_my_fail(c, &c->run.err, number, state, message);
+  if (met_another_key(c->run.op->plan, number))
+    weft_fail(&c->run.err, WEFT_UNIQUE, "a row is there already by another unique key than the one in `on`");
   if (weft_my_is_loss(number)) {
     struct weft_error err = c->run.err;
     weft_my_lost(c, &err);
