@@ -509,6 +509,22 @@ backends.each(function(backend)
       assert.equal("[1,2,3,4]", encode(More:find(row.id).list))
     end)
 
+    it("arrays of enums, domains and other types that are not its own are tables, too", function()
+      local _, other = backend.open [[create type mood as enum ('sad', 'ok', 'a,"b\'); create domain email as text;
+        create table most (id integer primary key, moods mood[], grid mood[][], mails email[], nets inet[], boxes box[], ids int2vector)]]
+      local Most = weft.models(other).most
+      local row = Most:create { id = 1, moods = { "sad", null, 'a,"b\\' }, grid = weft.array { weft.array { "ok" } }, mails = { "a@b" },
+        nets = { "10.0.0.1" }, boxes = weft.raw "'{(1,2),(0,0);(3,4),(1,1)}'", ids = weft.raw "'1 2'" }
+      for _, it in ipairs { row, Most:find(1) } do
+        assert.equal('["sad",null,"a,\\"b\\\\"]', encode(it.moods))
+        assert.equal('[["ok"]]["a@b"]["10.0.0.1"]', encode(it.grid) .. encode(it.mails) .. encode(it.nets))
+        assert.same({ "{(1,2),(0,0);(3,4),(1,1)}", "1 2" }, { it.boxes, it.ids })
+      end
+      row.moods[1] = "ok"
+      row:save()
+      assert.equal(1, Most:where("moods", "=", { "ok", null, 'a,"b\\' }):count())
+    end)
+
     it("empty arrays stay empty arrays", function()
       local row = More:create { list = {}, words = weft.array {} }
       assert.equal("[]", encode(row.list))

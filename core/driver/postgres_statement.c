@@ -31,14 +31,30 @@ static bool same_shape(const struct weft_pg_shape *s, const PGresult *res, uint3
   return true;
 }
 
-static struct weft_pg_shape *new_shape(const PGresult *res, uint32_t n) {
+/* An array of a type that is not known here, as of an enum, is one where the plan's table says so: its elements are
+   read as text. Those whose text has another form stay whole. */
+static struct weft_pg_column array_of_table(const struct weft_table *t, uint32_t oid) {
+  enum { INT2VECTOR = 22, OIDVECTOR = 30, ARRAY_OF_BOX = 1020 };
+  struct weft_pg_column none = {NULL, false};
+  if (!t || oid == INT2VECTOR || oid == OIDVECTOR || oid == ARRAY_OF_BOX) return none;
+  for (uint32_t i = 0; i < t->ncolumns; i++) {
+    const struct weft_column_type *type = &t->columns[i].type;
+    if (type->oid == oid && type->type == WEFT_ARRAY) return (struct weft_pg_column){weft_pg_column(PG_TEXT).type, true};
+  }
+  return none;
+}
+
+static struct weft_pg_shape *new_shape(const struct weft_plan *plan, const PGresult *res, uint32_t n) {
   struct weft_pg_shape *s = weft_zalloc(sizeof *s + n * sizeof s->v[0]);
   struct weft_column *v = weft_zalloc((n + 1) * sizeof *v);
   s->refs = 1;
   s->binary = true;
   for (uint32_t i = 0; i < n; i++) {
     s->v[i] = weft_pg_column(PQftype(res, (int)i));
-    if (!s->v[i].type) s->binary = false;
+    if (!s->v[i].type) {
+      s->binary = false;
+      s->v[i] = array_of_table(plan->table, PQftype(res, (int)i));
+    }
     uint8_t type = s->v[i].type ? s->v[i].type->type : WEFT_TEXT;
     v[i] = (struct weft_column){.name = weft_slice_of(PQfname(res, (int)i)),
                                 .type = s->v[i].array ? WEFT_ARRAY : type,
@@ -67,7 +83,7 @@ static void teach(struct weft_plan *plan, struct weft_pg_shape *s) {
 struct weft_pg_shape *weft_pg_learn(struct weft_plan *plan, const PGresult *res) {
   uint32_t n = (uint32_t)PQnfields(res);
   if (same_shape(plan->driver_data, res, n)) return weft_pg_shape_ref(plan->driver_data);
-  struct weft_pg_shape *s = new_shape(res, n);
+  struct weft_pg_shape *s = new_shape(plan, res, n);
   teach(plan, s);
   return s;
 }
