@@ -172,3 +172,15 @@ struct weft_value weft_value_copy(struct weft_arena *arena, struct weft_value v)
   }
   return v;
 }
+
+void weft_value_cut(char *text, const struct weft_value *params, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) {
+    struct weft_value v = params[i];
+    size_t left = strlen(text);
+    if (!weft_is_text(v) || v.n < 3 || !left) continue;
+    size_t n = v.n < left ? v.n : left; /* a long value may have been cut by the server */
+    if (n < v.n && n > 32) n = 32;
+    char *at = memmem(text, left, v.u.s, n);
+    if (at) memcpy(at, "...", at + 3 <= text + left ? 4 : 1);
+  }
+}

@@ -129,6 +129,9 @@ int weft_value_convert(struct weft_arena *arena, struct weft_value v,
                        const struct weft_column_type *to, struct weft_value *out,
                        struct weft_error *err);
 
+/* Where a server's message quotes one of these texts, the rest of the message goes. */
+void weft_value_cut(char *message, const struct weft_value *params, uint32_t n);
+
 /* Time text: 2024-02-29, 12:00:00 or 12:00:00.123456, 2024-02-29T12:00:00Z, infinity; years beyond
    0000 to 9999 carry a sign (+294276-12-31T..., -4712-...; 0000 is 1 BC). parse also takes a blank for
    the T, no seconds, 1 to 9 digits of fraction when exact in microseconds, zones as Z +hh +hh:mm +hhmm

@@ -161,6 +161,24 @@ describe("an error of MySQL", function()
     raises("syntax", function() db:query "select * from nowhere" end)
     raises("syntax", function() db:query "select nothing from a" end)
   end)
+
+  it("has a kind where its number has none of its own, and no value that a trigger quotes", function()
+    local db = mysql.open [[
+      create table a (name varchar(40), n int);
+      create table p (n int) partition by range (n) (partition p0 values less than (5));
+      create trigger look before insert on a for each row begin
+        declare words varchar(80) default concat('no ', new.name, ' here');
+        signal sqlstate '45000' set message_text = words; end]]
+    local err = raises("check", function() db:execute("insert into a values (?, 1)", "secret") end)
+    assert.equal("no ...", err.message:match "no %.*")
+    assert.is_nil(tostring(err):find("secret", 1, true))
+    err = raises("check", function() db:execute("insert into p values (?)", 987654) end)
+    assert.is_nil(tostring(err):find("987654", 1, true))
+    raises("syntax", function() db:execute "create table b (n varchar(70000))" end)
+    raises("syntax", function() db:execute "create table b (n int, foreign key (n) references a (n))" end)
+    raises("syntax", function() db:execute "alter table a drop column name, drop column n" end)
+    raises("usage", function() db:query "select (select 1 union select 2) as n" end)
+  end)
 end)
 
 describe("a statement", function()

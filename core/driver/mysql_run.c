@@ -124,9 +124,10 @@ static void settle_failed(struct weft_my_conn *c) {
   weft_my_many_undo(c);
 }
 
+enum { SUBQUERY_OF_SEVERAL_ROWS = 1242, SIGNAL_WARN = 1642, SIGNAL_EXCEPTION = 1644 };
+
 /* What the dialect's upsert raises where another unique key than the one in `on` met: it can say no words. */
 static bool met_another_key(const struct weft_plan *p, unsigned number) {
-  enum { SUBQUERY_OF_SEVERAL_ROWS = 1242 };
   static const char upsert[] = " on duplicate key update ";
   return number == SUBQUERY_OF_SEVERAL_ROWS && !(p->flags & WEFT_PLAN_RAW) &&
          memmem(p->sql.p, p->sql.n, upsert, sizeof upsert - 1);
@@ -135,6 +136,8 @@ static bool met_another_key(const struct weft_plan *p, unsigned number) {
 void weft_my_run_failed(struct weft_my_conn *c, unsigned number, const char *state,
                         const char *message) {
   weft_my_fail(c, &c->run.err, number, state, message);
+  bool words_of_users = number >= SIGNAL_WARN && number <= SIGNAL_EXCEPTION;
+  if (words_of_users) weft_value_cut(c->run.err.message, c->run.op->params, c->run.op->nparams);
   if (met_another_key(c->run.op->plan, number))
     weft_fail(&c->run.err, WEFT_UNIQUE, "a row is there already by another unique key than the one in `on`");
   if (weft_my_is_loss(number)) {

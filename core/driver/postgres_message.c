@@ -78,19 +78,6 @@ static bool names_only(const char *sqlstate) {
   return strlen(class) == 3 && strstr(classes, class);
 }
 
-/* Where a parameter is quoted in a message of another class, the rest of the message goes. */
-static void cut_parameters(char *text, const struct weft_value *params, uint32_t count) {
-  for (uint32_t i = 0; i < count; i++) {
-    struct weft_value v = params[i];
-    size_t left = strlen(text);
-    if (!weft_is_text(v) || v.n < 3 || !left) continue;
-    size_t n = v.n < left ? v.n : left; /* a long value may have been cut by the server */
-    if (n < v.n && n > 32) n = 32;
-    char *at = memmem(text, left, v.u.s, n);
-    if (at) memcpy(at, "...", at + 3 <= text + left ? 4 : 1);
-  }
-}
-
 void weft_pg_scrub(char *message, const char *sqlstate, const struct weft_value *params,
                    uint32_t n) {
   if (strncmp(sqlstate, "22", 2) == 0) {
@@ -98,7 +85,7 @@ void weft_pg_scrub(char *message, const char *sqlstate, const struct weft_value 
     if (colon) *colon = 0;
     drop_quoted(message);
   }
-  if (!names_only(sqlstate)) cut_parameters(message, params, n);
+  if (!names_only(sqlstate)) weft_value_cut(message, params, n);
 }
 
 void weft_pg_tidy(const char *message, char *out, size_t size) {
