@@ -64,7 +64,7 @@ static const struct span {
     {1094, 1094, WEFT_USAGE},   {1111, 1111, WEFT_SYNTAX},  {1193, 1193, WEFT_SYNTAX},
     {1215, 1215, WEFT_SYNTAX},  {1243, 1243, WEFT_SYNTAX},  {1273, 1273, WEFT_SYNTAX},
     {1288, 1288, WEFT_USAGE},   /* not updatable */
-    {1290, 1290, WEFT_USAGE},   {1291, 1291, WEFT_SYNTAX},  {1321, 1321, WEFT_SYNTAX},
+    {1290, 1290, WEFT_USAGE},   {1291, 1291, WEFT_SYNTAX},  {1300, 1300, WEFT_TYPE},    {1321, 1321, WEFT_SYNTAX},
     {1347, 1356, WEFT_SYNTAX},  /* views */
     {1359, 1360, WEFT_SYNTAX},  {1369, 1369, WEFT_CHECK},   {1393, 1394, WEFT_USAGE},
     {1396, 1396, WEFT_AUTH},    {1419, 1419, WEFT_AUTH},    {1422, 1424, WEFT_USAGE},
@@ -106,7 +106,7 @@ void weft_my_forget_tls_errors(void) {
 /* "Duplicate entry 'a' for key 'b'": a may hold quotes itself, so that its end is the last "' for " or
    "' in " or "' at "; without one the message ends before it. */
 static void scrub(unsigned number, char *message) {
-  static const uint16_t quoting[] = {1022, 1062, 1292, 1365, 1366, 1411, 1525, 1569,
+  static const uint16_t quoting[] = {1022, 1062, 1292, 1300, 1365, 1366, 1411, 1525, 1569,
                                      1586, 1690, 1761, 1762, 1916, 1918, 0};
   char *no_partition = number == 1526 ? strstr(message, " for value") : NULL;
   if (no_partition) *no_partition = 0;
