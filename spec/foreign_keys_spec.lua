@@ -277,6 +277,13 @@ describe("foreign keys of SQLite", function()
       create table Album (ArtistId integer, foreign key (ARTISTID) references aRTIST (artistID))]])
   end)
 
+  it("are those of a view that a model calls by another case", function()
+    local db, name = backends["sqlite memory"].open()
+    db:script [[create table users (id integer primary key); create table posts (id integer primary key, user_id integer references users);
+      create view latest as select * from posts; insert into users values (1); insert into posts values (2, 1)]]
+    assert.equal(1, weft.models(name).Latest:include("user"):one().user.id)
+  end)
+
   it("to a table, column or key that is not there are left out", function()
     assert.same({ ok = { "c belongs_to c c_id=id ?" }, c = { "oks has_many ok id=c_id ?" } }, of [[
       create table c (id integer primary key, x integer, y integer, unique (x, y));
@@ -337,6 +344,15 @@ describe("foreign keys of PostgreSQL", function()
     db = backends.postgres.open(ddl)
     return all_lines(foreign_keys.associations(db))
   end
+
+  it("are not those of a table whose name differs in case", function()
+    local own, name = backends.postgres.open()
+    own:script [[create table users (id integer primary key); create table posts (id integer primary key, user_id integer references users);
+      create table "Posts" (id integer primary key); insert into "Posts" values (1)]]
+    local models = weft.models(name)
+    raises("usage", function() models.Posts:include "user":all() end, "unknown association 'user'")
+    assert.equal(0, #models.posts:include("user"):all())
+  end)
 
   it("know schemas, and equal names in several", function()
     local found = of [[

@@ -176,11 +176,14 @@ function M.associations(db, options)
   return found
 end
 
+local function as_is(name) return name end
+
 ---Whether a name of the catalog's is that of a model's table: the schema may be said where it need not be.
 local function is_named(info, name)
-  local own = core.table(info.core).name:lower() -- SQLite finds names in any case
-  name = name:lower()
-  return name == own or info.schema ~= nil and name == info.schema:lower() .. "." .. own
+  local fold = core.dialect(info.db) == "sqlite" and string.lower or as_is -- SQLite finds names in any case
+  local own = fold(core.table(info.core).name)
+  name = fold(name)
+  return name == own or info.schema ~= nil and name == fold(info.schema) .. "." .. own
 end
 
 -- Views ---------------------------------------------------------------------------------------
@@ -290,18 +293,27 @@ local function views_of(db, entry)
   return entry.views
 end
 
+---The name under which the catalog has the view of a model.
+local function view_named(info, views)
+  for name in pairs(views) do
+    if is_named(info, name) then return name end
+  end
+end
+
 ---The associations of what has no key of its own: those that a view has from its tables. Only who asks for them has
 ---the schema read as a whole.
-local function of_view(info, name)
+local function of_view(info)
   local entry = known[info.db]
   local views = views_of(info.db, entry)
-  if views[name] == false then
+  local name = view_named(info, views)
+  if not name then return {} end
+  if not views[name] then
     local schema = info.db:schema()
     local view = schema:table(name)
     local has_keys = view and view.columns_of
     views[name] = has_keys and discovered.of_view(read_view(view, schema, entry.style), entry.plural, entry.style) or {}
   end
-  return views[name] or {}
+  return views[name]
 end
 
 ---The associations of one model. May wait.
@@ -314,7 +326,7 @@ function M.of_model(info)
   for key, value in pairs(all) do
     if is_named(info, key) then return value end
   end
-  return of_view(info, info.schema and info.schema .. "." .. name or name)
+  return of_view(info)
 end
 
 ---The foreign key of one model that points to another, when there is exactly one. May wait.
