@@ -64,6 +64,7 @@ local function print_dry(list, name)
   for _, entry in ipairs(list) do
     print(("-- %s: %s_%s"):format(name, entry.version, entry.name))
     for _, sql in ipairs(entry.statements) do print(sql .. ";") end
+    if entry.untold then print("-- the rest cannot be told before it runs: " .. entry.untold) end
   end
 end
 

@@ -89,6 +89,19 @@ backends.each(function(backend)
       assert.is_false(has "weft_migrations" or has "users")
     end)
 
+    it("tell what they would say about tables that only SQL makes, or why not", function()
+      write { ["1_users.sql"] = users, ["2_age.lua"] = [[
+        return { change = function(s) s:create_table("pets", function(t) t:id() end) s:add_column("users", "age", "integer") end }]],
+        ["3_x.sql"] = "create table x (a integer)" }
+      local list = up { dry = true }
+      assert.equal(3, #list)
+      assert.truthy(list[2].statements[1]:find "pets")
+      if backend.dialect == "postgres" then assert.truthy(list[2].statements[2]:find "age")
+      else assert.truthy(list[2].untold:find("there is no table 'users' yet", 1, true)) end
+      assert.equal("create table x (a integer)", list[3].statements[1])
+      assert.same({ "1", "2", "3" }, versions(up()))
+    end)
+
     it("that were applied stay as they are", function()
       write { ["1_users.sql"] = users, ["3_posts.lua"] = posts }
       up()

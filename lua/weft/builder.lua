@@ -81,8 +81,9 @@ function Builder:find(name)
   local seen = self.db and not self.blind
   if seen or self.dialect ~= "postgres" then
     local near = core.nearest(name, keys_of(model.tables))
-    errors.usage("there is no table '%s'%s%s", name, near and ("; did you mean '%s'?"):format(near) or "",
-      seen and "" or " among those made here: to change others, the builder needs the database")
+    local why = seen and "" or self.db and " yet: what statements before it make is seen when they have run, in a migration before this one"
+      or " among those made here: to change others, the builder needs the database"
+    errors.usage("there is no table '%s'%s%s", name, near and ("; did you mean '%s'?"):format(near) or "", why)
   end
   t = tables.empty(self, name)
   t.unknown = true

@@ -177,7 +177,8 @@ local dry
 ---Applies what is pending, one runner at a time.
 ---@param db weft.Database
 ---@param options? weft.MigrateOptions
----@return { version: string, name: string, seconds: number, statements: string[]? }[] done statements: of a dry run
+---@return { version: string, name: string, seconds: number, statements: string[]?, untold: string? }[] done statements: of a
+---dry run; untold: why it has no more of them
 function M.up(db, options)
   no_session(db, "up")
   local run = new(db, options)
@@ -196,7 +197,7 @@ end
 ---Takes the last migration back, or those of `steps`, or those after `to` ("0": all).
 ---@param db weft.Database
 ---@param options? weft.MigrateOptions
----@return { version: string, name: string, seconds: number, statements: string[]? }[] done
+---@return { version: string, name: string, seconds: number, statements: string[]?, untold: string? }[] done
 function M.down(db, options)
   no_session(db, "down")
   local run = new(db, options)
@@ -211,14 +212,19 @@ end
 
 -- Without running -----------------------------------------------------------------------------------
 
-local function add_statements(list, s, db, body)
-  if type(body) == "table" then
-    for _, sql in ipairs(body) do list[#list + 1] = sql end
-    return
-  end
+local function describe(s, db, body)
+  if type(body) == "function" then return body(s, steps.recorder(db, function(sql) s:execute(sql) end, true)) end
+  for _, sql in ipairs(body) do s:execute(sql) end
+end
+
+---Behind statements that did not run a migration may need what only they would have made: then it is told up to there.
+local function add_statements(entry, s, db, body)
   local first = #s:statements() + 1
-  body(s, steps.recorder(db, function(sql) s:execute(sql) end, true))
-  for i = first, #s:statements() do list[#list + 1] = s:statements()[i].sql end
+  local ok, err = pcall(describe, s, db, body)
+  for i = first, #s:statements() do entry.statements[#entry.statements + 1] = s:statements()[i].sql end
+  if ok then return end
+  if not (s.blind and core.is_error(err) and err.kind == "usage") then error(err, 0) end
+  entry.untold = err.message
 end
 
 ---One builder for all, so that a migration sees what those before it would have made.
@@ -230,7 +236,7 @@ function dry(run, way)
     local file = way == "up" and entry or file_of(run, entry)
     if not file[way] then errors.usage("%s has no way %s", file.path, way) end
     list[i] = { version = file.version, name = file.name, seconds = 0, statements = {} }
-    add_statements(list[i].statements, s, run.db, file[way])
+    add_statements(list[i], s, run.db, file[way])
   end
   return list
 end
