@@ -102,6 +102,23 @@ backends.each(function(backend)
       assert.same({ "1", "2", "3" }, versions(up()))
     end)
 
+    if backend.dialect == "mysql" then
+      it("are cut into statements as the client of MySQL cuts them", function()
+        write { ["1_a.sql"] = [[
+          # don't cut; here
+          create table t (id integer primary key, name varchar(20));
+          insert into t values (1, 'it\'s; so');
+          DELIMITER $$
+          create procedure p() begin insert into t values (2, 'a$$b'); if 1 then select 1; end if; end$$
+          create trigger tr before insert on t for each row begin set new.name = concat(new.name, ';'); end $$
+          delimiter ;
+          call p();
+          # nothing]] }
+        up()
+        assert.same({ { "it's; so" }, { "a$$b;" } }, db:rows "select name from t order by id")
+      end)
+    end
+
     it("that were applied stay as they are", function()
       write { ["1_users.sql"] = users, ["3_posts.lua"] = posts }
       up()

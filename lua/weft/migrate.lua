@@ -29,7 +29,7 @@ local function new(db, options)
   local name = tostring(db):match "^weft%.database (%S+)" or ""
   local run = { db = db, options = options, say = options.say or function() end, left = options.left or function() end }
   run.folder = files.folder_of(options.dir or "migrations", name)
-  run.files = files.list(run.folder)
+  run.files = files.list(run.folder, core.dialect(db))
   function run.waiting() run.say "another runner of migrations, or a writer, is at work in this database: waiting for it" end
   if options.steps ~= nil and (math.type(options.steps) ~= "integer" or options.steps < 1) then errors.usage "steps is a whole number from 1" end
   return run

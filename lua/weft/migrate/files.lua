@@ -64,11 +64,11 @@ local function without_transaction(text)
   return false
 end
 
-local function read_sql(file, up, down)
+local function read_sql(file, up, down, dialect)
   file.text = up .. (down and "\0" .. down or "")
   file.transaction = not without_transaction(up)
   if not down then up, down = sections(up) end
-  file.up, file.down = sql_split(up), down and sql_split(down)
+  file.up, file.down = sql_split(up, dialect), down and sql_split(down, dialect)
 end
 
 -- Lua -----------------------------------------------------------------------------------------
@@ -113,22 +113,23 @@ local function down_text(folder, file)
   return read(path)
 end
 
-local function complete(folder, file)
+local function complete(folder, file, dialect)
   if file.ending == ".lua" then read_lua(file)
-  else read_sql(file, read(file.path), file.ending == ".up.sql" and down_text(folder, file) or nil) end
+  else read_sql(file, read(file.path), file.ending == ".up.sql" and down_text(folder, file) or nil, dialect) end
   file.checksum = fnv(file.text)
   return file
 end
 
 ---The migrations of a folder in order; none when there is no folder.
 ---@param folder string
+---@param dialect? string of the database that they are for
 ---@return weft.MigrationFile[] # also by version
-function M.list(folder)
+function M.list(folder, dialect)
   local list, by = {}, {}
   for _, base in ipairs(core.files(folder) or {}) do
     local version, name, ending = parse(base)
     if version and ending ~= ".down.sql" then
-      local file = complete(folder, { version = version, name = name, base = base, ending = ending, path = folder .. "/" .. base })
+      local file = complete(folder, { version = version, name = name, base = base, ending = ending, path = folder .. "/" .. base }, dialect)
       if by[version] then errors.usage("two migrations have version %s: %s and %s", version, by[version].base, base) end
       list[#list + 1], by[version] = file, file
     end
