@@ -301,11 +301,19 @@ static int raw_step(struct weft_call *call, struct weft_error *err) {
   return 0;
 }
 
+static bool allows_control(const struct weft_call *call) { return call->tx && weft_tx_is_session(call->tx); }
+
+/* plan: an owned reference. */
+static void raw_begin(struct weft_call *call, struct weft_slice text, struct weft_plan *plan) {
+  call->op.plan = plan;
+  call->ddl = !(plan->flags & WEFT_PLAN_READ) && weft_schema_is_ddl(text);
+  call->step = raw_step;
+}
+
 static int raw_prepare(struct weft_call *call, struct weft_slice text,
                        const struct weft_value *params, uint32_t n, struct weft_error *err) {
-  bool control = call->tx && weft_tx_is_session(call->tx);
   struct weft_plan *plan;
-  if (weft_plans_raw(&call->db->plans, text, n, control, &plan, err)) return -1;
+  if (weft_plans_raw(&call->db->plans, text, n, allows_control(call), &plan, err)) return -1;
   struct weft_value *copies = weft_arena_alloc(&call->arena, n * sizeof *copies);
   for (uint32_t i = 0; i < n; i++) {
     static const struct weft_column_type any = {.type = WEFT_ANY};
@@ -313,11 +321,9 @@ static int raw_prepare(struct weft_call *call, struct weft_slice text,
     struct weft_value v = weft_value_copy(&call->arena, params[i]);
     if (weft_value_convert(&call->arena, v, type, &copies[i], err)) return -1;
   }
-  call->op.plan = weft_plan_ref(plan);
+  raw_begin(call, text, weft_plan_ref(plan));
   call->op.params = copies;
   call->op.nparams = n;
-  call->ddl = !(plan->flags & WEFT_PLAN_READ) && weft_schema_is_ddl(text);
-  call->step = raw_step;
   return 0;
 }
 
@@ -327,6 +333,18 @@ void weft_db_raw(struct weft_db *db, struct weft_tx *tx, struct weft_slice text,
   if (weft_call_admit(call, db, tx)) return;
   if (raw_prepare(call, text, params, n, &err)) weft_call_end(call, NULL, &err);
   else weft_call_run(call);
+}
+
+void weft_db_verbatim(struct weft_db *db, struct weft_tx *tx, struct weft_slice text, struct weft_call *call) {
+  struct weft_error err;
+  struct weft_plan *plan;
+  if (weft_call_admit(call, db, tx)) return;
+  if (weft_plans_verbatim(&db->plans, text, allows_control(call), &plan, &err)) {
+    weft_call_end(call, NULL, &err);
+    return;
+  }
+  raw_begin(call, text, plan);
+  weft_call_run(call);
 }
 
 static void script_answered(struct weft_call *call, struct weft_rows *rows,

@@ -167,6 +167,8 @@ void weft_db_discover(struct weft_relation *r, struct weft_tx *tx, struct weft_c
 /* Raw text; marks as in weft_dialect_raw. Control statements are refused unless tx is a session. */
 void weft_db_raw(struct weft_db *db, struct weft_tx *tx, struct weft_slice text,
                  const struct weft_value *params, uint32_t n, struct weft_call *call);
+/* The same without parameters or marks. */
+void weft_db_verbatim(struct weft_db *db, struct weft_tx *tx, struct weft_slice text, struct weft_call *call);
 /* Reads without parameters or marks that see one snapshot, in as few round trips as the driver can. All is
    lost when one of them fails. */
 void weft_db_read_all(struct weft_db *db, const char *const *texts, uint32_t n,

@@ -151,6 +151,9 @@ int weft_plans_get(struct weft_plans *c, struct weft_query *q, struct weft_plan 
 /* Likewise for raw text with n parameters; refuses control statements unless allowed. */
 int weft_plans_raw(struct weft_plans *c, struct weft_slice text, uint32_t n, bool allow_control,
                    struct weft_plan **out, struct weft_error *err);
+/* A plan of a text that takes no parameters, whatever marks are in it: an owned one, which is not kept. */
+int weft_plans_verbatim(const struct weft_plans *c, struct weft_slice text, bool allow_control,
+                        struct weft_plan **out, struct weft_error *err);
 void weft_plans_clear(struct weft_plans *c); /* after a schema change */
 
 #pragma GCC visibility pop

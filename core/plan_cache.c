@@ -96,6 +96,16 @@ static int check_raw(const struct weft_plan *p, uint32_t n, bool allow_control,
   return weft_fail(err, WEFT_USAGE, "the statement takes %u parameters, not %u", p->nslots, n);
 }
 
+int weft_plans_verbatim(const struct weft_plans *c, struct weft_slice text, bool allow_control,
+                        struct weft_plan **out, struct weft_error *err) {
+  enum weft_statement_class class = weft_dialect_classify(c->dialect, text);
+  if (class == WEFT_S_EMPTY) return weft_fail(err, WEFT_USAGE, "the statement is empty");
+  *out = weft_plan_raw(c->dialect, text, 0, raw_flags(class) | WEFT_PLAN_VOLATILE);
+  if (check_raw(*out, 0, allow_control, err) == 0) return 0;
+  weft_plan_unref(*out);
+  return -1;
+}
+
 int weft_plans_raw(struct weft_plans *c, struct weft_slice text, uint32_t n, bool allow_control,
                    struct weft_plan **out, struct weft_error *err) {
   struct weft_plan *p = weft_map_get(&c->texts, text), *fresh = NULL;

@@ -102,6 +102,20 @@ backends.each(function(backend)
       assert.same({ "1", "2", "3" }, versions(up()))
     end)
 
+    if backend.dialect == "postgres" then
+      it("have no parameters: a ? is PostgreSQL's operator, $1 an argument", function()
+        write { ["1_a.sql"] = [[
+          create table t (id integer primary key, j jsonb);
+          create index t_a on t (id) where j ? 'a';
+          create function more(integer) returns integer begin atomic select $1 + 1; end;]],
+          ["2_b.lua"] = [[return { change = function(s) s:add_index("t", "j", { name = "t_j", where = "j ? 'b'" }) end }]],
+          ["3_c.sql"] = "-- transaction: false\ncreate index concurrently t_c on t (id) where j ?| array['c']" }
+        up()
+        assert.same({ { 2, "t_a", "t_c", "t_j" } }, db:rows [[select more(1), min(indexname), max(case when indexname = 't_c' then indexname end),
+          max(case when indexname <> 't_pkey' then indexname end) from pg_indexes where tablename = 't' and indexname <> 't_pkey']])
+      end)
+    end
+
     if backend.dialect == "mysql" then
       it("are cut into statements as the client of MySQL cuts them", function()
         write { ["1_a.sql"] = [[

@@ -128,6 +128,20 @@ static int l_rows(lua_State *L) { return raw(L, "rows", RAW_ROWS); }
 static int l_execute(lua_State *L) { return raw(L, "execute", RAW_EXECUTE); }
 static int l_objects(lua_State *L) { return raw(L, "schema", RAW_OBJECTS); } /* core.objects(db, sql, ...) */
 
+/* core.verbatim(db, sql): the same as execute for a text without parameters, in which no mark means one. */
+static int l_verbatim(lua_State *L) {
+  struct weft_lua *w = weft_lua_self(L);
+  struct weft_db *db = weft_lua_to_db(L, w, 1);
+  size_t n;
+  const char *text = luaL_checklstring(L, 2, &n);
+  weft_lua_may_wait(L, w, false);
+  struct lua_call *c = weft_lua_call(w, "execute");
+  c->context.database = weft_arena_slice(&c->call.arena, weft_db_name(db));
+  c->mode = RAW_EXECUTE;
+  weft_db_verbatim(db, weft_lua_join(L, w, db, &c->call.level), weft_slice(text, n), &c->call);
+  return weft_lua_await(L, c, raw_k);
+}
+
 static int nothing_k(lua_State *L, int status, lua_KContext ctx) {
   (void)L, (void)status;
   weft_lua_call_done((struct lua_call *)ctx);
@@ -317,6 +331,7 @@ void weft_lua_open_database(lua_State *L, struct weft_lua *w) {
   static const luaL_Reg functions[] = {
       {"open", l_open}, {"dialect", l_dialect}, {"closed", l_closed}, {"forget_tables", l_forget},
       {"epoch", l_epoch}, {"objects", l_objects}, {"check", l_check},
+      {"verbatim", l_verbatim},
       {NULL, NULL}};
   weft_lua_metatable(L, w, SLOT_MT_DB, "weft.database", meta);
   lua_setfield(L, -2, "database_methods"); /* lua/weft adds transaction and session */

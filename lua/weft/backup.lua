@@ -306,7 +306,7 @@ local function make_table(db, header, name)
   if core.dialect(db) ~= header.dialect or name ~= header.table or not header.create then
     errors.usage("there is no table '%s': the backup is of %s on %s, make a table for it first", name, header.table, header.dialect)
   end
-  for _, statement in ipairs(header.create) do db:execute(statement) end
+  for _, statement in ipairs(header.create) do core.verbatim(db, statement) end
   return true
 end
 

@@ -139,14 +139,14 @@ end
 ---@param db weft.Database
 ---@param list weft.Statement[]
 function M.run(db, list)
-  db:session(function(session)
+  db:session(function()
     local open = false
     for _, step in ipairs(list) do
-      if step.transactional ~= open then session:execute(step.transactional and "begin" or "commit") end
+      if step.transactional ~= open then core.verbatim(db, step.transactional and "begin" or "commit") end
       open = step.transactional
-      session:execute(step.sql)
+      core.verbatim(db, step.sql)
     end
-    if open then session:execute "commit" end
+    if open then core.verbatim(db, "commit") end
   end)
 end
 
@@ -157,7 +157,7 @@ function Builder:run(list)
   if not core.tx_current(self.db) then return M.run(self.db, list) end
   local inside = self.dialect == "sqlite" and transaction.current(self.db).what == "transaction"
   for _, step in ipairs(list) do -- SQLite's pragmas do nothing inside of one, and the next step minds that
-    if step.transactional or not inside then self.db:execute(step.sql) end
+    if step.transactional or not inside then core.verbatim(self.db, step.sql) end
   end
 end
 

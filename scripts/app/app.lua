@@ -149,6 +149,12 @@ function M.ask(question)
   return answer:lower():find "^%s*y" ~= nil
 end
 
+---What failed, without the line of the command itself: its user is not who wrote that.
+local function told(err, main)
+  local place = debug.getinfo(main, "S").short_src:gsub("%p", "%%%0")
+  return (tostring(err):gsub(place .. ":%d+: ", "", 1))
+end
+
 ---Runs a command and ends the program.
 function M.run(main, usage)
   local ok, status = xpcall(main, function(err)
@@ -160,7 +166,7 @@ function M.run(main, usage)
     io.stderr:write("weft: ", status.text, "\n", usage:match "^[^\n]*", " (--help)\n")
     os.exit(2, true)
   end
-  io.stderr:write("weft: ", core.is_error(status) and tostring(status) or status, "\n")
+  io.stderr:write("weft: ", told(status, main), "\n")
   os.exit(1, true)
 end
 

@@ -63,7 +63,7 @@ end
 local function run_statements(db, file, list)
   check_control(file, list)
   for i, sql in ipairs(list) do
-    local ok, err = pcall(db.execute, db, sql)
+    local ok, err = pcall(core.verbatim, db, sql)
     if not ok then fail(err, "%s, statement %d of %d: ", file.path, i, #list) end
   end
 end
@@ -197,7 +197,7 @@ local function run_atomic(db, version, sql, k)
   db:transaction(function()
     local record = history.read(db)[version]
     if not record or record.state == "applied" or record.done >= k then return end
-    db:execute(sql)
+    core.verbatim(db, sql)
     history.progress(db, version, k)
   end)
 end
@@ -207,7 +207,7 @@ local function run_alone(db, version, sql, k, mark)
   local now = fingerprint(db)
   if not mark or mark == now or remove_invalid(db, sql) then
     history.begin_statement(db, version, fingerprint(db))
-    db:execute(sql)
+    core.verbatim(db, sql)
   end
   history.progress(db, version, k)
 end
