@@ -18,7 +18,7 @@ void weft_bundle_add(struct weft_bundle *b, struct weft_plan *plan, const struct
 static void add_text(struct weft_bundle *b, const char *text, void *mine) {
   struct weft_plan *plan;
   struct weft_error err;
-  if (weft_plans_raw(&b->db->plans, weft_slice_of(text), 0, true, &plan, &err) == 0)
+  if (weft_plans_raw(&b->db->plans, weft_slice_of(text), 0, WEFT_PLAN_CONTROL, &plan, &err) == 0)
     weft_bundle_add(b, weft_plan_ref(plan), NULL, mine);
 }
 

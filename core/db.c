@@ -301,7 +301,10 @@ static int raw_step(struct weft_call *call, struct weft_error *err) {
   return 0;
 }
 
-static bool allows_control(const struct weft_call *call) { return call->tx && weft_tx_is_session(call->tx); }
+static uint32_t allowed(const struct weft_call *call) {
+  if (!call->tx) return 0;
+  return weft_tx_is_session(call->tx) ? WEFT_PLAN_CONTROL : WEFT_PLAN_LOCAL;
+}
 
 /* plan: an owned reference. */
 static void raw_begin(struct weft_call *call, struct weft_slice text, struct weft_plan *plan) {
@@ -313,7 +316,7 @@ static void raw_begin(struct weft_call *call, struct weft_slice text, struct wef
 static int raw_prepare(struct weft_call *call, struct weft_slice text,
                        const struct weft_value *params, uint32_t n, struct weft_error *err) {
   struct weft_plan *plan;
-  if (weft_plans_raw(&call->db->plans, text, n, allows_control(call), &plan, err)) return -1;
+  if (weft_plans_raw(&call->db->plans, text, n, allowed(call), &plan, err)) return -1;
   struct weft_value *copies = weft_arena_alloc(&call->arena, n * sizeof *copies);
   for (uint32_t i = 0; i < n; i++) {
     static const struct weft_column_type any = {.type = WEFT_ANY};
@@ -339,7 +342,7 @@ void weft_db_verbatim(struct weft_db *db, struct weft_tx *tx, struct weft_slice 
   struct weft_error err;
   struct weft_plan *plan;
   if (weft_call_admit(call, db, tx)) return;
-  if (weft_plans_verbatim(&db->plans, text, allows_control(call), &plan, &err)) {
+  if (weft_plans_verbatim(&db->plans, text, allowed(call), &plan, &err)) {
     weft_call_end(call, NULL, &err);
     return;
   }

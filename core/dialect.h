@@ -42,6 +42,7 @@ struct weft_dialect {
   bool named_parameters; /* ?1 :name @name $name are passed as they are (SQLite) */
   bool hash_comments;    /* # begins a comment, -- only before a blank; the inside of / *! is SQL (MySQL) */
   const char *const *controls; /* words that begin a control statement beside those that do everywhere, and NULL */
+  const char *const *locals, *const *local_sets; /* control words whose work ends with the transaction; those behind set */
   /* What stands before and behind the columns that an insert hands back. A database that takes it for a
      comment hands back none: see db_again.c. */
   const char *returning[2];
@@ -132,6 +133,7 @@ enum weft_statement_class {
   WEFT_S_READ,    /* select, values, show, explain without analyze, table; with ... that holds no write word */
   WEFT_S_WRITE,   /* everything else */
   WEFT_S_CONTROL, /* begin commit rollback savepoint set listen pragma-that-sets attach ...: refused outside session and script */
+  WEFT_S_LOCAL,   /* set local, cursors: what ends with the transaction may stand in one, too */
   WEFT_S_EMPTY
 };
 enum weft_statement_class weft_dialect_classify(const struct weft_dialect *d,

@@ -238,6 +238,8 @@ static void rows(struct weft_renderer *r, const struct weft_query *verb) {
   }
 
 static const char *const controls[] = {"load", NULL};
+static const char *const locals[] = {"declare", "fetch", "move", "close", NULL};
+static const char *const local_sets[] = {"local", "constraints", "transaction", NULL};
 
 const struct weft_dialect weft_dialect_postgres = {
     .name = "postgres",
@@ -248,6 +250,8 @@ const struct weft_dialect weft_dialect_postgres = {
     .escape_strings = true,
     .nested_comments = true,
     .controls = controls,
+    .locals = locals,
+    .local_sets = local_sets,
     .returning = {" returning ", ""},
     .update_returning = true,
     .nulls_order = true,

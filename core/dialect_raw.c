@@ -325,6 +325,13 @@ static enum weft_statement_class pragma(struct words *w) {
   return next_char(w) != '(' || among(word, asks) ? WEFT_S_READ : WEFT_S_CONTROL;
 }
 
+static bool is_local(const struct weft_dialect *d, const char *word, struct words *w) {
+  char next[24];
+  if (!d->locals) return false;
+  if (strcmp(word, "set") != 0) return among(word, d->locals);
+  return next_word(w, next) && among(next, d->local_sets);
+}
+
 enum weft_statement_class weft_dialect_classify(const struct weft_dialect *d,
                                                 struct weft_slice text) {
   static const char *const reads[] = {"values", "table", "show", "describe", "desc", NULL};
@@ -349,6 +356,7 @@ enum weft_statement_class weft_dialect_classify(const struct weft_dialect *d,
   }
   next_word(&w, word);
   if (among(word, reads)) return WEFT_S_READ;
+  if (is_local(d, word, &w)) return WEFT_S_LOCAL;
   if (among(word, controls) || (d->controls && among(word, d->controls))) return WEFT_S_CONTROL;
   if (!strcmp(word, "select")) return selects_into(&w) ? WEFT_S_WRITE : WEFT_S_READ;
   if (!strcmp(word, "with")) return writes(&w) ? WEFT_S_WRITE : WEFT_S_READ;

@@ -22,6 +22,7 @@ enum weft_plan_flags {
   WEFT_PLAN_SCRIPT = 32,   /* many statements, no parameters, results dropped */
   WEFT_PLAN_VOLATILE = 64, /* never prepared: too long or used once */
   WEFT_PLAN_NOROWS = 128,  /* a write without RETURNING */
+  WEFT_PLAN_LOCAL = 512,   /* CONTROL whose work ends with the transaction */
   WEFT_PLAN_REPEAT = 256   /* an insert of many rows: the statement runs once per row, see weft_plan_runs */
 };
 
@@ -148,11 +149,12 @@ void weft_plans_release(struct weft_plans *c);
    reference to keep it. */
 int weft_plans_get(struct weft_plans *c, struct weft_query *q, struct weft_plan **out,
                    struct weft_error *err);
-/* Likewise for raw text with n parameters; refuses control statements unless allowed. */
-int weft_plans_raw(struct weft_plans *c, struct weft_slice text, uint32_t n, bool allow_control,
+/* Likewise for raw text with n parameters; refuses control statements but for the allowed:
+   WEFT_PLAN_CONTROL all, WEFT_PLAN_LOCAL those, 0 none. */
+int weft_plans_raw(struct weft_plans *c, struct weft_slice text, uint32_t n, uint32_t allowed,
                    struct weft_plan **out, struct weft_error *err);
 /* A plan of a text that takes no parameters, whatever marks are in it: an owned one, which is not kept. */
-int weft_plans_verbatim(const struct weft_plans *c, struct weft_slice text, bool allow_control,
+int weft_plans_verbatim(const struct weft_plans *c, struct weft_slice text, uint32_t allowed,
                         struct weft_plan **out, struct weft_error *err);
 void weft_plans_clear(struct weft_plans *c); /* after a schema change */
 

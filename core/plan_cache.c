@@ -66,6 +66,7 @@ int weft_plans_get(struct weft_plans *c, struct weft_query *q, struct weft_plan 
 
 static uint32_t raw_flags(enum weft_statement_class class) {
   if (class == WEFT_S_READ) return WEFT_PLAN_READ;
+  if (class == WEFT_S_LOCAL) return WEFT_PLAN_CONTROL | WEFT_PLAN_LOCAL;
   return class == WEFT_S_CONTROL ? WEFT_PLAN_CONTROL : 0;
 }
 
@@ -86,9 +87,14 @@ static int raw_new(struct weft_plans *c, struct weft_slice text, struct weft_pla
   return failed;
 }
 
-static int check_raw(const struct weft_plan *p, uint32_t n, bool allow_control,
+static int check_raw(const struct weft_plan *p, uint32_t n, uint32_t allowed,
                      struct weft_error *err) {
-  if (p->flags & WEFT_PLAN_CONTROL && !allow_control)
+  bool control = p->flags & WEFT_PLAN_CONTROL && !(p->flags & allowed);
+  if (control && allowed)
+    return weft_fail(err, WEFT_USAGE,
+                     "this statement ends the transaction or changes more than it: return or raise to end it, nest "
+                     "transaction for a savepoint, or use session or script");
+  if (control)
     return weft_fail(err, WEFT_USAGE,
                      "this statement changes the session or its transaction: use transaction, "
                      "session or script");
@@ -96,27 +102,27 @@ static int check_raw(const struct weft_plan *p, uint32_t n, bool allow_control,
   return weft_fail(err, WEFT_USAGE, "the statement takes %u parameters, not %u", p->nslots, n);
 }
 
-int weft_plans_verbatim(const struct weft_plans *c, struct weft_slice text, bool allow_control,
+int weft_plans_verbatim(const struct weft_plans *c, struct weft_slice text, uint32_t allowed,
                         struct weft_plan **out, struct weft_error *err) {
   enum weft_statement_class class = weft_dialect_classify(c->dialect, text);
   if (class == WEFT_S_EMPTY) return weft_fail(err, WEFT_USAGE, "the statement is empty");
   *out = weft_plan_raw(c->dialect, text, 0, raw_flags(class) | WEFT_PLAN_VOLATILE);
-  if (check_raw(*out, 0, allow_control, err) == 0) return 0;
+  if (check_raw(*out, 0, allowed, err) == 0) return 0;
   weft_plan_unref(*out);
   return -1;
 }
 
-int weft_plans_raw(struct weft_plans *c, struct weft_slice text, uint32_t n, bool allow_control,
+int weft_plans_raw(struct weft_plans *c, struct weft_slice text, uint32_t n, uint32_t allowed,
                    struct weft_plan **out, struct weft_error *err) {
   struct weft_plan *p = weft_map_get(&c->texts, text), *fresh = NULL;
   if (p) {
-    if (check_raw(p, n, allow_control, err)) return -1;
+    if (check_raw(p, n, allowed, err)) return -1;
     use(c, p);
     *out = p;
     return 0;
   }
   if (raw_new(c, text, &fresh, err)) return -1;
-  if (check_raw(fresh, n, allow_control, err)) {
+  if (check_raw(fresh, n, allowed, err)) {
     weft_plan_unref(fresh);
     return -1;
   }

@@ -199,7 +199,7 @@ static void control_done(struct weft_op *op, struct weft_rows *rows, const struc
 
 int tx_plan(struct weft_tx *tx, const char *text, struct weft_plan **out,
                    struct weft_error *err) {
-  if (weft_plans_raw(&tx->db->plans, weft_slice_of(text), 0, true, out, err)) return -1;
+  if (weft_plans_raw(&tx->db->plans, weft_slice_of(text), 0, WEFT_PLAN_CONTROL, out, err)) return -1;
   weft_plan_ref(*out);
   return 0;
 }

@@ -228,6 +228,24 @@ backends.each(function(backend)
     end)
   end)
 
+  if backend.dialect == "postgres" then
+    it("a transaction takes statements whose work ends with it, and no others", function()
+      local before = db:query("show work_mem")[1].work_mem
+      local set, rows = db:transaction(function(tx)
+        tx:execute "set local work_mem = '12MB'"
+        tx:execute "declare c cursor for select g from generate_series(1, 10) g"
+        tx:rows "fetch 3 from c"
+        return tx:query("show work_mem")[1].work_mem, tx:rows "fetch 2 from c"
+      end)
+      assert.same({ "12MB", { { 4 }, { 5 } } }, { set, rows })
+      assert.equal(before, db:query("show work_mem")[1].work_mem)
+      for _, text in ipairs { "set work_mem = '12MB'", "commit", "savepoint a", "listen a" } do
+        raises("usage", function() db:transaction(function() db:execute(text) end) end, "ends the transaction or changes more than it")
+      end
+      raises("usage", function() db:execute "set local work_mem = '12MB'" end, "use transaction")
+    end)
+  end
+
   describe("a nested transaction", function()
     it("is a savepoint", function()
       both(function()

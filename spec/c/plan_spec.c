@@ -244,27 +244,27 @@ static void raw(void) {
   weft_plans_init(&c, PG, 1 << 20);
   weft_error_clear(&err);
   it("keeps raw text by its own text") {
-    expect_int(weft_plans_raw(&c, WEFT_LIT("select ?"), 1, false, &p, &err), 0);
-    expect_int(weft_plans_raw(&c, WEFT_LIT("select ?"), 1, false, &again, &err), 0);
+    expect_int(weft_plans_raw(&c, WEFT_LIT("select ?"), 1, 0, &p, &err), 0);
+    expect_int(weft_plans_raw(&c, WEFT_LIT("select ?"), 1, 0, &again, &err), 0);
     expect(p == again);
     expect_str(p->sql.p, "select $1");
     expect_int(p->flags, WEFT_PLAN_RAW | WEFT_PLAN_READ);
   }
   it("counts parameters, also of a text that it knows") {
-    expect_int(weft_plans_raw(&c, WEFT_LIT("select ?"), 2, false, &p, &err), -1);
+    expect_int(weft_plans_raw(&c, WEFT_LIT("select ?"), 2, 0, &p, &err), -1);
     expect_str(err.message, "the statement takes 1 parameters, not 2");
-    expect_int(weft_plans_raw(&c, WEFT_LIT("select ?, ?"), 0, false, &p, &err), -1);
+    expect_int(weft_plans_raw(&c, WEFT_LIT("select ?, ?"), 0, 0, &p, &err), -1);
     expect_int(err.kind, WEFT_USAGE);
   }
   it("refuses control statements unless they are allowed") {
-    expect_int(weft_plans_raw(&c, WEFT_LIT("begin"), 0, true, &p, &err), 0);
+    expect_int(weft_plans_raw(&c, WEFT_LIT("begin"), 0, WEFT_PLAN_CONTROL, &p, &err), 0);
     expect_int(p->flags, WEFT_PLAN_RAW | WEFT_PLAN_CONTROL);
-    expect_int(weft_plans_raw(&c, WEFT_LIT("begin"), 0, false, &p, &err), -1);
+    expect_int(weft_plans_raw(&c, WEFT_LIT("begin"), 0, 0, &p, &err), -1);
     expect_int(err.kind, WEFT_USAGE);
-    expect_int(weft_plans_raw(&c, WEFT_LIT("commit"), 0, false, &p, &err), -1);
+    expect_int(weft_plans_raw(&c, WEFT_LIT("commit"), 0, 0, &p, &err), -1);
   }
   it("refuses nothing at all") {
-    expect_int(weft_plans_raw(&c, WEFT_LIT(" -- "), 0, true, &p, &err), -1);
+    expect_int(weft_plans_raw(&c, WEFT_LIT(" -- "), 0, WEFT_PLAN_CONTROL, &p, &err), -1);
     expect_int(err.kind, WEFT_USAGE);
   }
   weft_plans_release(&c);
