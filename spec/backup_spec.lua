@@ -94,6 +94,21 @@ backends.each(function(backend)
       assert.equal(2500, restore { replace = true })
     end)
 
+    if backend.dialect == "postgres" then
+      it("has each row of a large table without a key once", function()
+        db:script "create table large (n integer, t text); insert into large select i, repeat('x', 400) from generate_series(1, 60000) i"
+        for _ = 1, 2 do
+          assert.equal(60000, backup.write(db, "large", path, quiet))
+          local seen, count = {}, 0
+          for line in io.lines(path) do
+            local n = line:match "^%[(%d+),"
+            if n and not seen[n] then seen[n], count = true, count + 1 end
+          end
+          assert.equal(60000, count)
+        end
+      end)
+    end
+
     it("that is not whole is refused, and nothing of it stays", function()
       db:execute(rows[backend.dialect])
       local before = text_of(db)

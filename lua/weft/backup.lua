@@ -78,7 +78,7 @@ end
 local function order_of(sql, t)
   local list = {}
   for i, name in ipairs(t.primary_key) do
-    if t.columns[name].kind == "bytes" then return {} end
+    if t.columns[name].kind == "bytes" or t.columns[name].nullable then return {} end
     list[i] = "b." .. sql:quote(name)
   end
   return list
@@ -92,12 +92,22 @@ local function page_query(sql, t, dialect, where)
   local text = ("select %s from %s b where %s"):format(table.concat(list, ", "), sql:name_of(t), where and "(" .. where .. ")" or "1 = 1")
   local order = #keys > 0 and " order by " .. table.concat(keys, ", ") or ""
   local behind = #keys > 0 and (" and (%s) > (%s)"):format(table.concat(keys, ", "), marks) or ""
-  return { keys = #keys, columns = #list - #keys, first = text .. order .. " limit " .. PAGE,
+  -- PostgreSQL begins to read a large table where the last one left off: only a cursor goes through it once
+  local cursor = #keys == 0 and dialect == "postgres" and "declare weft_backup no scroll cursor for " .. text or nil
+  return { keys = #keys, columns = #list - #keys, cursor = cursor, first = text .. order .. " limit " .. PAGE,
     next = #keys > 0 and text .. behind .. order .. " limit " .. PAGE or text .. " limit " .. PAGE .. " offset " }
 end
 
 ---All rows as arrays of texts, a page at a time.
 local function pages(db, query)
+  if query.cursor then
+    db:execute(query.cursor)
+    return function()
+      local rows = db:rows("fetch " .. PAGE .. " from weft_backup")
+      if #rows > 0 then return rows end
+      db:execute "close weft_backup"
+    end
+  end
   local last, seen = nil, 0
   return function()
     local rows
