@@ -34,10 +34,23 @@ end
 
 -- Reading a table ---------------------------------------------------------------------------------
 
+local bytes_of_mysql = { "^bit", "^geometry", "point", "linestring", "polygon" }
+
+---The kind as which a column travels: MySQL's bits and shapes are not what their text says, its floats have more digits.
+local function kind_of(dialect, column)
+  if dialect ~= "mysql" or column.values then return column.kind end
+  for _, word in ipairs(bytes_of_mysql) do
+    if column.type:find(word) then return "bytes" end
+  end
+  return column.type:find "^float" and "single" or column.kind
+end
+
+local mysql_forms = { bytes = "hex(%s)", single = "cast(%s + 0e0 as char)" }
+
 ---How a column is asked so that nothing is lost, by dialect: given its quoted name and kind.
 local asked = {
   postgres = function(name, kind) return kind == "bytes" and ("encode(%s, 'hex')"):format(name) or name .. "::text" end,
-  mysql = function(name, kind) return kind == "bytes" and ("hex(%s)"):format(name) or ("cast(%s as char)"):format(name) end,
+  mysql = function(name, kind) return (mysql_forms[kind] or "cast(%s as char)"):format(name) end,
   sqlite = function(name)
     return ("case typeof(%s) when 'blob' then 'b' || hex(%s) when 'text' then 't' || hex(%s) when 'integer' then 'i' || %s "
       .. "when 'real' then 'r' || printf('%%!.17g', %s) end"):format(name, name, name, name, name)
@@ -86,7 +99,7 @@ end
 
 local function page_query(sql, t, dialect, where)
   local keys, list = order_of(sql, t), {}
-  for i, column in ipairs(stored_columns(t)) do list[i] = asked[dialect]("b." .. sql:quote(column.name), column.kind) end
+  for i, column in ipairs(stored_columns(t)) do list[i] = asked[dialect]("b." .. sql:quote(column.name), kind_of(dialect, column)) end
   for _, key in ipairs(keys) do list[#list + 1] = key end
   local marks = ("?, "):rep(#keys):sub(1, -3)
   local text = ("select %s from %s b where %s"):format(table.concat(list, ", "), sql:name_of(t), where and "(" .. where .. ")" or "1 = 1")
@@ -126,15 +139,18 @@ local function table_of(db, name)
   return t
 end
 
----What makes the table again, with its enums.
+---What makes the table again, with its enums and its own sequences.
 local function create_of(db, t, dialect)
-  local enums, model = {}, db:schema():model()
+  local enums, sequences, model = {}, {}, db:schema():model()
+  for _, sequence in ipairs(model.sequences) do
+    if sequence.owned_by and sequence.owned_by.table == t.key then sequences[#sequences + 1] = sequence end
+  end
   for _, enum in ipairs(model.enums) do
     for _, column in ipairs(t.columns) do
       if column.enum == enum.key then enums[#enums + 1] = enum break end
     end
   end
-  local alone = { tables = { t }, views = {}, domains = {}, types = {}, sequences = {}, enums = enums }
+  local alone = { tables = { t }, views = {}, domains = {}, types = {}, sequences = sequences, enums = enums }
   local ok, list = pcall(ddl.create, alone, dialect)
   return ok and core.array(list) or nil
 end
@@ -163,7 +179,7 @@ local function write_rows(db, t, dialect, put, options)
   for rows in pages(db, query) do
     for _, row in ipairs(rows) do
       local out = {}
-      for i, column in ipairs(columns) do out[i] = cell(dialect, column.kind, row[i]) end
+      for i, column in ipairs(columns) do out[i] = cell(dialect, kind_of(dialect, column), row[i]) end
       put(core.array(out))
     end
     count = count + #rows
@@ -225,9 +241,13 @@ local conflict = {
   end,
 }
 local function on_conflict(keys, names)
-  local sets = {}
-  for i, name in ipairs(names) do sets[i] = ("%s = excluded.%s"):format(name, name) end
-  return (" on conflict (%s) do update set %s"):format(table.concat(keys, ", "), table.concat(sets, ", "))
+  local sets, is_key = {}, {}
+  for _, key in ipairs(keys) do is_key[key] = true end
+  for _, name in ipairs(names) do -- the key is equal, and an identity takes no other value
+    if not is_key[name] then sets[#sets + 1] = ("%s = excluded.%s"):format(name, name) end
+  end
+  local action = #sets > 0 and "update set " .. table.concat(sets, ", ") or "nothing"
+  return (" on conflict (%s) do %s"):format(table.concat(keys, ", "), action)
 end
 conflict.postgres, conflict.sqlite = on_conflict, on_conflict
 
@@ -310,13 +330,24 @@ local function advance_sequences(db, sql, t)
   end
 end
 
+---Whether a statement makes an enum that the database has: it outlives its table.
+local function makes_known_enum(db, statement)
+  local name = statement:match "^create type (.-) as enum"
+  for _, enum in ipairs(name and db:schema():enums() or {}) do
+    if ddl.dialect(core.dialect(db)):name_of(enum) == name then return true end
+  end
+  return false
+end
+
 ---Makes the table of a backup where it is missing; true when it was.
 local function make_table(db, header, name)
   if db:schema():table(name) then return false end
   if core.dialect(db) ~= header.dialect or name ~= header.table or not header.create then
     errors.usage("there is no table '%s': the backup is of %s on %s, make a table for it first", name, header.table, header.dialect)
   end
-  for _, statement in ipairs(header.create) do core.verbatim(db, statement) end
+  for _, statement in ipairs(header.create) do
+    if not makes_known_enum(db, statement) then core.verbatim(db, statement) end
+  end
   return true
 end
 
