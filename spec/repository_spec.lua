@@ -191,6 +191,18 @@ backends.each(function(backend)
       raises("usage", function() db:repository "later" end, "no table")
     end)
 
+    it("finds a table that another program made since the schema was read", function()
+      if backend.memory then return end
+      local _, _, url = backend.open()
+      weft.configure { databases = { repository_one = url, repository_other = url } }
+      local one, other = weft.database "repository_one", weft.database "repository_other"
+      finally(function() one:close() other:close() end)
+      raises("usage", function() one:repository "late" end, "no table")
+      other:script "create table late (id integer primary key); insert into late values (4)"
+      assert.equal(4, one:repository("late"):find(4).id)
+      assert.same({ "added table late" }, { tostring(one:schema():refresh()[1]) })
+    end)
+
     it("takes part in transactions", function()
       raises("usage", function()
         db:transaction(function()

@@ -257,10 +257,14 @@ local function nearest(model, name)
   return core.nearest(name, keys)
 end
 
-local function look_up(schema, model, name)
+---A table that is not known may have been made by another program meanwhile: then the schema is read again.
+local function look_up(schema, name)
   local found = schema:table(name)
   if found then return found end
-  local near = nearest(model, name)
+  core.forget_tables(schema.db)
+  found = schema:table(name)
+  if found then return found end
+  local near = nearest(schema:model(), name)
   errors.usage("database '%s' has no table '%s'%s", schema.database, name,
     near and ("; did you mean '%s'?"):format(near) or "")
 end
@@ -279,11 +283,10 @@ end
 function M.repository(db, name)
   local schema = schema_of(db)
   if type(name) ~= "string" or name == "" then errors.usage("repository takes the name of a table, got %s", type(name)) end
-  local model = schema:model()
-  local entry = entry_of(db, model)
-  local made = entry.by_name[name]
+  local made = entry_of(db, schema:model()).by_name[name]
   if made then return made end
-  local t = look_up(schema, model, name)
+  local t = look_up(schema, name)
+  local entry = entry_of(db, schema:model())
   if not entry.by_key[t.key] then
     local own = model_of(schema.database, t) -- meanwhile somebody else may have made it
     entry.by_key[t.key] = entry.by_key[t.key] or setmetatable({ model = own }, Repository)
