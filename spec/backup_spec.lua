@@ -92,6 +92,27 @@ backends.each(function(backend)
       assert.equal(2500, restore { replace = true })
     end)
 
+    it("goes back where rows point to later ones, and to those that are there", function()
+      db:script("create table staff (id integer primary key, boss_id integer, foreign key (boss_id) references staff (id))")
+      local list = {}
+      for i = 1, 900 do list[i] = { id = i } end
+      db:repository("staff").model:create_many(list, { returning = false })
+      db:script("update staff set boss_id = id + 1 where id < 900; update staff set boss_id = 900 where id % 3 = 0")
+      local ask = "select id, boss_id from staff order by id"
+      local before = weft.encode(db:query(ask))
+      backup.write(db, "staff", path, quiet)
+      restore { replace = true }
+      assert.equal(before, weft.encode(db:query(ask)))
+      restore { upsert = true }
+      local other = backend.open()
+      assert.equal(900, backup.restore(other, path, quiet))
+      assert.equal(before, weft.encode(other:query(ask)))
+      backup.write(db, "staff", path, { quiet = true, where = "id < 800" })
+      other:script "update staff set boss_id = null; delete from staff where id < 800"
+      assert.equal(799, backup.restore(other, path, quiet))
+      assert.same({ { 800 } }, other:rows "select boss_id from staff where id = 799")
+    end)
+
     if backend.dialect == "mysql" then
       it("has bits, shapes and floats as they are", function()
         db:script [[create table odd (id integer primary key, b bit(8), wide bit(64), p point, f float, e enum('point'));

@@ -8,6 +8,7 @@ local ddl = require "weft.ddl"
 local errors = require "weft.errors"
 local fnv = require "weft.fnv"
 local progress = require "weft.progress"
+local row_order = require "weft.row_order"
 
 local M = {}
 
@@ -351,20 +352,31 @@ local function make_table(db, header, name)
   return true
 end
 
+---MySQL looks at the keys of each row that goes, so that none may point to another one of them.
+local function delete_rows(db, sql, t)
+  for _, key in ipairs(core.dialect(db) == "mysql" and t.foreign_keys or {}) do
+    local column = t.columns[key.columns[1]]
+    if key.key == t.key and column.nullable then db:execute(("update %s set %s = null"):format(sql:name_of(t), sql:quote(column.name))) end
+  end
+  db:execute("delete from " .. sql:name_of(t))
+end
+
 local function restore_rows(db, next_line, header, options)
   local dialect = core.dialect(db)
   make_table(db, header, options.table or header.table)
   local t = table_of(db, options.table or header.table)
   local sql, count = ddl.dialect(dialect), 0
   local before, after = insert_of(sql, t, header, dialect, options.upsert)
-  if options.replace then db:execute("delete from " .. sql:name_of(t)) end
+  if options.replace then delete_rows(db, sql, t) end
   local put, flush = inserter(db, before, after, dialect, #header.columns)
+  local add, finish = row_order.new(t, header.columns, put)
   local bar = progress.new("restore " .. t.key, nil, { quiet = options.quiet })
   for row in next_line do
-    put(row)
+    add(row)
     count = count + 1
     bar:step(1)
   end
+  finish()
   flush()
   if dialect == "postgres" then advance_sequences(db, sql, t) end
   bar:done(("%d rows"):format(count))
