@@ -22,6 +22,7 @@ local definitions = {
       price = { type = "decimal(10,2)", default = 0, check = "price >= 0", as = "number" },
       author_id = { references = { "authors", on_delete = "cascade" }, null = false },
       pages = { type = "integer", index = true },
+      blurb = { type = "text", index = true },
     },
     associations = { author = weft.belongs_to { model = "Author" }, shelf = weft.belongs_to { model = "Shelf" } },
   },
@@ -49,7 +50,7 @@ backends.each(function(backend)
       assert.same({ "authors", "works" }, { live.tables[1].key, live.tables[2].key })
       local columns = {}
       for i, column in ipairs(live.tables.works.columns) do columns[i] = column.name end
-      assert.same({ "id", "author_id", "pages", "price", "title", "shelf_id", "version", "deleted_at", "created_at", "updated_at" }, columns)
+      assert.same({ "id", "author_id", "blurb", "pages", "price", "title", "shelf_id", "version", "deleted_at", "created_at", "updated_at" }, columns)
       assert.equal("cascade", live.tables.works.foreign_keys[1].on_delete)
       assert.same({}, lines(diff.changes(live, made)))
     end)
@@ -64,6 +65,15 @@ backends.each(function(backend)
       raises("unique", function() Author:create { name = "Ann" } end)
       raises("check", function() Book:create { author_id = author.id, price = -1 } end)
     end)
+  end)
+
+  it("may say that their key counts by itself", function()
+    local said = ddl.of_models({ info_of("Note", { table = "notes", columns = { id = { type = "id" }, body = { type = "text" } } }) }, backend.dialect)
+    local implied = ddl.of_models({ info_of("Note", { table = "notes", columns = { body = { type = "text" } } }) }, backend.dialect)
+    assert.same(ddl.create(implied, backend.dialect), ddl.create(said, backend.dialect))
+    raises("usage", function()
+      ddl.of_models({ info_of("Note", { table = "notes", columns = { user_id = { type = "id" } } }) }, backend.dialect)
+    end, "a reference")
   end)
 
   it("expect what they name where they describe nothing", function()

@@ -76,6 +76,7 @@ static const struct span {
     {1821, 1834, WEFT_SYNTAX},  /* foreign keys */
     {1836, 1836, WEFT_USAGE},   {1901, 1911, WEFT_SYNTAX},  /* generated columns */
     {3105, 3105, WEFT_SYNTAX},  {3780, 3780, WEFT_SYNTAX},  {4078, 4079, WEFT_SYNTAX},
+    {4161, 4161, WEFT_SYNTAX},  /* a type that is not known */
 };
 
 static enum weft_kind kind_of(unsigned number) {

@@ -175,6 +175,7 @@ end
 ---@param type string portable word or SQL type, as "decimal(10,2)"
 ---@param options? weft.NewColumn
 function Table:column(name, type, options)
+  if type == "id" then errors.usage("column %s: \"id\" is the key of a table, as t:id(); what points to one is a reference", name) end
   local spelled, kind = column_types.spelled(check_text("a type", type), self.builder.dialect)
   add_column(self, { name = check_text("a column", name), type = spelled, kind = kind }, options)
 end
@@ -313,6 +314,8 @@ function Table:index(columns, options)
   for i, entry in ipairs(list) do
     parts[i] = read_part(self, entry, merged)
     words[i] = parts[i].column or "expr"
+    local plain = parts[i].column and not merged.unique and not merged.method
+    if plain and not parts[i].length then parts[i].length = self.builder.sql:index_length(self:existing(parts[i].column)) end
   end
   local index = { name = merged.name or names.of(self.table.name, words, "idx"), parts = parts, unique = merged.unique, valid = true,
     method = merged.method or self.builder.dialect ~= "sqlite" and "btree" or nil, comment = merged.comment,

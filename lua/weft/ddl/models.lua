@@ -83,10 +83,10 @@ local function add_key(t, info)
   local key = info.key or { "id" }
   for _, name in ipairs(key) do
     local options = described(info, name)
+    local counts = #key == 1 and (not options or options.type == "id")
+    if counts then return t:id(name) end
     if options then
       add_column(t, name, options)
-    elseif #key == 1 then
-      return t:id(name)
     else
       t:bigint(name, { null = false })
     end

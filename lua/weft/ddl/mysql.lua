@@ -71,6 +71,12 @@ function Mysql:index_part(part)
   return part.order and text .. " " .. part.order or text
 end
 
+---Texts without a limit are indexed by their beginning; three of them fit into one index.
+function Mysql:index_length(column)
+  local kind = column.type:lower()
+  return (kind:find "text$" or kind:find "blob$") and 255 or nil
+end
+
 local own_words = { fulltext = "fulltext ", spatial = "spatial " }
 
 ---An index as a clause of create table and alter table.

@@ -216,6 +216,10 @@ function Sql:index_part(part)
   return table.concat(words, " ")
 end
 
+---How much of a column an index takes where it cannot take all of it; nil: all.
+---@return integer?
+function Sql:index_length() end
+
 function Sql:index_parts(index)
   local parts = {}
   for i, part in ipairs(index.parts) do parts[i] = self:index_part(part) end

@@ -144,6 +144,7 @@ local function section(out, dialect, title, steps)
   for _, step in ipairs(steps) do
     if is_written(dialect, step) then
       if step.comment then out[#out + 1] = "-- " .. step.comment:gsub("\n", " ") .. "." end
+      if step.destructive then out[#out + 1] = "-- Loses data:" end
       out[#out + 1] = step.sql .. ";\n"
     end
   end
