@@ -136,6 +136,15 @@ local function asker()
   return not options.yes and app.is_terminal() and function(from, to) return app.ask(("Is %s now called %s? [y/N] "):format(from, to)) end
 end
 
+---The way begins at the database, which pending migrations have not reached.
+local function say_pending(name)
+  local count = 0
+  for _, entry in ipairs(migrate.status(weft.database(name), { dir = app.dir(options) })) do
+    if entry.state == "pending" then count = count + 1 end
+  end
+  if count > 0 then say(("%s: %d pending; what is written may do the same again: `weft migrate up` comes first"):format(name, count)) end
+end
+
 function commands.diff()
   local name = app.one_database(options)
   local given = { from = options.from, renames = app.renames(options.rename), ask = asker() or nil }
@@ -143,6 +152,7 @@ function commands.diff()
   for _, line in ipairs(found.missing) do say(line) end
   if #found.steps == 0 then return say(name .. ": no difference") end
   if options["dry-run"] then return io.write(found:text()) and 0 end
+  say_pending(name)
   say("wrote " .. found:write(app.dir(options), name, words[2] or "changes", options["allow-destructive"]))
 end
 
