@@ -178,6 +178,21 @@ backends.each(function(backend)
   end)
 
   describe("a backfill", function()
+    it("goes by any key, and is another one where its condition or the end of its words is", function()
+      local uuid = backend.dialect == "postgres" and "uuid" or "varchar(36)"
+      db:script("create table named (id " .. uuid .. " primary key, n integer default 0, flag integer)")
+      local list = {}
+      for i = 1, 9 do list[i] = { id = ("00000000-0000-0000-0000-%012d"):format(i), flag = i % 3 } end
+      db:repository("named").model:create_many(list, { returning = false })
+      local function fill(set, where)
+        return migrate.backfill(db, { table = "named", set = set, where = where, batch = 2, progress = false })
+      end
+      assert.same({ 3, 3, 0 }, { fill("n = n + 1", "flag = 1"), fill("n = n + 1", "flag = 2"), fill("n = n + 1", "flag = 2") })
+      local long = "n = n" .. (" + 0"):rep(60)
+      assert.same({ 9, 9, 0 }, { fill(long), fill(long .. " + 1"), fill(long .. " + 1") })
+      assert.equal(15, db:query("select sum(n) as n from named")[1].n)
+    end)
+
     local function fill(n)
       local list = {}
       for i = 1, n do list[i] = ("(%d)"):format(i) end
@@ -213,6 +228,9 @@ backends.each(function(backend)
     it("is refused when it makes no sense", function()
       raises("usage", function() migrate.backfill(db, { table = "thing", set = "a = 1" }) end, "no table 'thing'")
       raises("usage", function() migrate.backfill(db, { table = "things" }) end, "set is text")
+      if backend.dialect == "mysql" then
+        raises("usage", function() db:transaction(function() migrate.backfill(db, { table = "things", set = "big = 1" }) end) end, "outside")
+      end
       raises("usage", function() migrate.backfill(db, { table = "things", set = "x", batch = 0 }) end, "batch")
       db:execute "create table loose (n integer)"
       raises("usage", function() migrate.backfill(db, { table = "loose", set = "n = 1" }) end, "no primary key")

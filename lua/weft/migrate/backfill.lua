@@ -4,7 +4,9 @@
 
 local core = require "weft.core"
 local errors = require "weft.errors"
+local fnv = require "weft.fnv"
 local progress = require "weft.progress"
+local transaction = require "weft.transaction"
 
 local M = {}
 
@@ -12,7 +14,7 @@ local M = {}
 ---@field table string
 ---@field set string SQL of the assignments, as "full_name = first || ' ' || last"
 ---@field where string? SQL of the rows that it is for
----@field name string? tells backfills of one table apart ("TABLE: SET")
+---@field name string? tells backfills of one table apart ("TABLE: SET where WHERE")
 ---@field batch integer? rows of a batch (1000)
 ---@field pause number? seconds between batches (0)
 ---@field progress boolean? is a bar shown? (true)
@@ -43,6 +45,13 @@ local function record_of(db, name)
   return { done = 0, state = "running" }
 end
 
+---What it does is its name, as far as there is room for it.
+local function name_of(options)
+  local text = options.table .. ": " .. options.set .. (options.where and " where " .. options.where or "")
+  if #text <= 200 then return text end
+  return text:sub(1, 180):gsub("[\x80-\xff]+$", "") .. " " .. fnv(text)
+end
+
 -- Batches -----------------------------------------------------------------------------------------
 
 ---What is said again and again: the key in order, and the statements around it.
@@ -54,23 +63,28 @@ local function plan(db, options)
   local also = options.where and " and (" .. options.where .. ")" or ""
   return {
     count = ("select count(*) from %s where 1 = 1%s"):format(name, also),
-    first = ("select min(%s) from %s"):format(key, name),
+    first = ("select %s from %s order by %s limit 1"):format(key, name, key), -- not every key has a min()
     last = ("select %s from %s where %s >= ? order by %s limit 1 offset ?"):format(key, name, key, key),
-    next = ("select min(%s) from %s where %s > ?"):format(key, name, key),
-    greatest = ("select max(%s) from %s"):format(key, name),
+    next = ("select %s from %s where %s > ? order by %s limit 1"):format(key, name, key, key),
+    greatest = ("select %s from %s order by %s desc limit 1"):format(key, name, key),
     update = ("update %s set %s where %s >= ? and %s <= ?%s"):format(name, options.set, key, key, also),
   }
 end
 
+local function one(db, sql, ...)
+  local row = db:rows(sql, ...)[1]
+  return row and row[1]
+end
+
 local function start_of(db, words, record)
-  if not record.position then return db:rows(words.first)[1][1] end
-  return db:rows(words.next, core.decode(record.position))[1][1]
+  if not record.position then return one(db, words.first) end
+  return one(db, words.next, core.decode(record.position))
 end
 
 ---One batch that begins at key `from`: the number of rows.
 local function batch_of(db, words, name, from, size)
-  local found = db:rows(words.last, from, size - 1)[1]
-  local to = found and found[1] or db:rows(words.greatest)[1][1]
+  local to = one(db, words.last, from, size - 1)
+  if to == nil then to = one(db, words.greatest) end
   local count = db:execute(words.update, from, to).affected
   db:execute("update weft_backfills set position = ?, done = done + ? where name = ?", core.encode(to), count, name)
   return count, to
@@ -82,7 +96,11 @@ end
 ---@return integer rows that this run wrote
 function M.run(db, options)
   local size = check(options)
-  local name = options.name or (options.table .. ": " .. options.set):sub(1, 200)
+  local name = options.name or name_of(options)
+  local open = transaction.current(db)
+  if open and open.what == "transaction" and core.dialect(db) == "mysql" then
+    errors.usage "backfill has transactions of its own, one for each batch: call it outside of a transaction"
+  end
   local words, record, total = plan(db, options), record_of(db, name), 0
   if record.state == "done" then return 0 end
   local bar = progress.new("backfill " .. options.table, db:rows(words.count)[1][1], { quiet = options.progress == false })
@@ -93,7 +111,7 @@ function M.run(db, options)
     total = total + count
     bar:step(count)
     if options.pause then core.sleep(options.pause) end
-    from = db:rows(words.next, to)[1][1]
+    from = one(db, words.next, to)
   end
   db:execute("update weft_backfills set state = 'done' where name = ?", name)
   bar:done(("%d rows"):format(total))
