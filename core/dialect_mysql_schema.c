@@ -73,21 +73,24 @@
   " where " HERE("table_schema") " group by table_name, index_name having not " PLAIN              \
   " order by table_name, index_name"
 
-/* Distinct keeps the rules a table of their own, which MariaDB gives an index: merged, it reads all for each key.
-   RESTRICT is what MariaDB tells of a key that says nothing, MySQL tells NO ACTION: to both they are one. */
-#define ACTION(rule) "replace(lower(" rule "), 'restrict', 'no action')"
+/* RESTRICT is what MariaDB tells of a key that says nothing, MySQL tells NO ACTION: to both they are one. Who may only
+   read a table sees its keys, but not their rules. Keys and rules are put one below the other, then together by name:
+   MariaDB would join them pair by pair. */
+#define ACTION(rule) "replace(lower(ifnull(max(" rule "), 'no action')), 'restrict', 'no action') as " rule
 #define FOREIGN_KEYS                                                                               \
-  SELECT "k.owner, k.name, k.`columns[]`, k.`table`, nullif(k.target_schema, database()) as `schema`," \
-  " k.target_schema <> database() as `elsewhere?`, k.`target[]`, " ACTION("r.update_rule") " as on_update, " \
-  " " ACTION("r.delete_rule") " as on_delete from (select table_name as owner, constraint_name as name, " \
+  SELECT "owner, name, max(`columns[]`) as `columns[]`, max(`table`) as `table`,"                  \
+  " nullif(max(target_schema), database()) as `schema`, max(target_schema) <> database() as `elsewhere?`," \
+  " max(`target[]`) as `target[]`, " ACTION("on_update") ", " ACTION("on_delete") ", max(on_update) is null as `unruled?`" \
+  " from (select table_name as owner, constraint_name as name, "                                   \
   LIST("json_quote(column_name)", "ordinal_position") " as `columns[]`,"                           \
   " max(referenced_table_name) as `table`, max(referenced_table_schema) as target_schema, "        \
-  LIST("json_quote(referenced_column_name)", "ordinal_position") " as `target[]`"                  \
-  " from information_schema.key_column_usage where " HERE("table_schema")                          \
-  " and referenced_table_name is not null group by table_name, constraint_name) k"                 \
-  " join (select distinct table_name, constraint_name, update_rule, delete_rule"                   \
-  " from information_schema.referential_constraints where " HERE("constraint_schema") ") r"        \
-  " on r.table_name = k.owner and r.constraint_name = k.name order by k.owner, k.name"
+  LIST("json_quote(referenced_column_name)", "ordinal_position") " as `target[]`,"                 \
+  " null as on_update, null as on_delete from information_schema.key_column_usage"                 \
+  " where " HERE("table_schema") " and referenced_table_name is not null"                          \
+  " group by table_name, constraint_name"                                                          \
+  " union all select table_name, constraint_name, null, null, null, null, update_rule, delete_rule" \
+  " from information_schema.referential_constraints where " HERE("constraint_schema") ") k"        \
+  " group by owner, name having max(`table`) is not null order by owner, name"
 
 #define CHECKS                                                                                     \
   "select owner, name, expression, `column` from (select '' as owner, '' as name, '' as expression," \

@@ -415,6 +415,22 @@ backends.each(function(backend)
         assert.same({ "a3 (a first 3) unique", "ft (a) using fulltext" }, lines("index", t.indexes))
       end)
 
+      it("a user who may only read sees keys, and is told that their actions are not to be seen", function()
+        local _, url
+        db, _, url = backend.open [[create table a (id integer primary key);
+          create table b (id integer primary key, a_id integer, foreign key (a_id) references a (id) on delete cascade)]]
+        db:script "create or replace user schema_reader@'%'; grant select on *.* to schema_reader@'%'"
+        weft.configure { databases = { schema_reader = url:gsub("//[^@]+@", "//schema_reader@") } }
+        local reader = weft.database "schema_reader"
+        finally(function()
+          reader:close()
+          db:execute "drop user schema_reader@'%'"
+        end)
+        assert.same({ "a_id -> a(id)" }, lines("foreign_key", reader:schema():table("b").foreign_keys))
+        assert.matches("actions of b.", reader:schema():left_out()[1].what, 1, true)
+        assert.same({}, db:schema():left_out())
+      end)
+
       it("partitions are their table's", function()
         local t = open_own([[create table t (id int) partition by range (id)
           (partition p0 values less than (10), partition p1 values less than maxvalue)]]):table "t"

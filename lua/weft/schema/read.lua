@@ -190,6 +190,10 @@ local function read_foreign_key(reading, t, key)
     key.key = key.schema and key.schema .. "." .. key.table or key.table
     if names_nothing(key.target) then key.target = {} end
   end
+  if key.unruled then
+    table.insert(reading.model.left_out, { what = ("actions of %s.%s"):format(t.key, key.name), why = "the user may only read the table" })
+  end
+  key.unruled = nil
   key.set_columns = key.set_columns and names_of(reading, t, key.set_columns)
   key.valid, key.not_valid = not key.not_valid, nil
   t.foreign_keys[#t.foreign_keys + 1] = key
