@@ -68,7 +68,8 @@ backends.each(function(backend)
   end)
 
   it("may say that their key counts by itself", function()
-    local said = ddl.of_models({ info_of("Note", { table = "notes", columns = { id = { type = "id" }, body = { type = "text" } } }) }, backend.dialect)
+    local columns = { id = { type = "id" }, body = { type = "text" } }
+    local said = ddl.of_models({ info_of("Note", { table = "notes", columns = columns }) }, backend.dialect)
     local implied = ddl.of_models({ info_of("Note", { table = "notes", columns = { body = { type = "text" } } }) }, backend.dialect)
     assert.same(ddl.create(implied, backend.dialect), ddl.create(said, backend.dialect))
     raises("usage", function()

@@ -72,7 +72,7 @@ function Mysql:index_part(part)
 end
 
 ---Texts without a limit are indexed by their beginning; three of them fit into one index.
-function Mysql:index_length(column)
+function Mysql.index_length(_, column)
   local kind = column.type:lower()
   return (kind:find "text$" or kind:find "blob$") and 255 or nil
 end

@@ -218,7 +218,7 @@ end
 
 ---How much of a column an index takes where it cannot take all of it; nil: all.
 ---@return integer?
-function Sql:index_length() end
+function Sql.index_length() end
 
 function Sql:index_parts(index)
   local parts = {}
