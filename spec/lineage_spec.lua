@@ -112,6 +112,23 @@ backends.each(function(backend)
       assert.same({}, numbers())
     end)
 
+    it("takes what weft.run runs in, but not what it spawns", function()
+      both(function()
+        local returned = db:transaction(function(tx)
+          insert(1)
+          return weft.run(function()
+            insert(2)
+            pcall(db.transaction, db, function() insert(3) error "no" end)
+            weft.spawn(function() raises("usage", function() tx:query "select 1" end, "another task") end)
+            assert.same({ 1, 2 }, numbers())
+            tx:rollback "back"
+          end)
+        end)
+        assert.equal("back", returned)
+        assert.same({}, numbers())
+      end)
+    end)
+
     it("never goes into weft.spawn", function()
       if backend.memory then return end
       insert(0)

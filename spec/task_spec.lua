@@ -230,6 +230,23 @@ describe("all", function()
 end)
 
 describe("cancel", function()
+  it("is no failure of the run: its error is nobody's loss, but what the task raises instead is", function()
+    local function cancelled(fn)
+      return pcall(weft.run, function()
+        local early, late = weft.spawn(weft.sleep, 5), weft.spawn(fn)
+        early:cancel()
+        weft.sleep(0.001)
+        late:cancel()
+        return "fine"
+      end)
+    end
+    assert.same({ true, "fine" }, { cancelled(function() weft.sleep(5) end) })
+    assert.same({ false, "lost" }, { cancelled(function()
+      pcall(weft.sleep, 5)
+      error("lost", 0)
+    end) })
+  end)
+
   it("is raised at the wait, and again at every next one that pcall swallowed", function()
     local kinds, note = recorder()
     weft.run(function()

@@ -72,16 +72,29 @@ static void end_task(struct task *t, bool failure) {
     if (--g->live == 0) weft_lua_wake(w, &g->wait);
   }
   struct run *run = t->run;
-  bool keep = run && failure && !t->taken;
+  bool keep = run && failure && !t->taken && !t->dropped;
   if (t->on_end) t->on_end(t);
   if (keep) weft_list_push(&run->failed, &t->failed);
   else let_go(w->handlers, w, t);
   if (run && --run->live == 0) weft_lua_wake(w, &run->wait);
 }
 
+/* Is the error on top of the stack that somebody cancelled the task? */
+static bool is_cancelled(lua_State *L, struct weft_lua *w) {
+  if (!lua_istable(L, -1) || !weft_lua_is(L, w, lua_gettop(L), SLOT_MT_ERROR)) return false;
+  lua_getfield(L, -1, "kind");
+  const char *kind = lua_tostring(L, -1);
+  bool is = kind && strcmp(kind, "cancelled") == 0;
+  lua_pop(L, 1);
+  return is;
+}
+
 static int body_k(lua_State *L, int status, lua_KContext ctx) {
   (void)ctx;
-  return status == LUA_OK || status == LUA_YIELD ? lua_gettop(L) : lua_error(L);
+  if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L);
+  struct weft_lua *w = weft_lua_of(L);
+  if (w->task && w->task->dropped) w->task->dropped = is_cancelled(L, w);
+  return lua_error(L);
 }
 
 /* What a task's coroutine runs: fn and its arguments under pcall, so that an error closes the variables
@@ -385,7 +398,9 @@ static int l_waits_for_us(lua_State *L) {
 }
 
 static int l_cancel(lua_State *L) {
-  weft_lua_cancel(check_task(L), WEFT_CANCELLED);
+  struct task *t = check_task(L);
+  t->dropped = !t->ended;
+  weft_lua_cancel(t, WEFT_CANCELLED);
   return 0;
 }
 
@@ -478,7 +493,7 @@ static int l_run(lua_State *L) {
   weft_list_init(&run->failed);
   weft_lua_wait_init(&run->wait, cancel_run);
   lua_insert(L, 1);
-  struct task *t = weft_lua_spawn(L, w, nargs, false); /* 1 run, 2 handle */
+  struct task *t = weft_lua_spawn(L, w, nargs, true); /* 1 run, 2 handle */
   leave_run(t);
   t->run = run;
   run->live = 1;
@@ -638,11 +653,10 @@ static int l_finish(lua_State *L) {
   lua_pushnil(L); /* 1: the error */
   while (!weft_list_empty(&w->tasks)) {
     const struct task *t = left(w);
-    bool told_to_end = t->background;
-    weft_lua_push_task(L, w, t);
-    lua_getfield(L, -1, "await");
-    lua_insert(L, -2);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK && lua_isnil(L, 1) && !told_to_end) lua_replace(L, 1);
+    weft_lua_push_task(L, w, t); /* 2 */
+    lua_getfield(L, 2, "await");
+    lua_pushvalue(L, 2);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK && lua_isnil(L, 1) && !t->background && !t->dropped) lua_replace(L, 1);
     lua_settop(L, 1);
   }
   return lua_isnil(L, 1) ? 0 : lua_error(L);

@@ -226,6 +226,7 @@ struct task {
   int nargs, nresults;
   int64_t deadline;
   bool started, ended, failure, cancelled, taken;
+  bool dropped;              /* cancelled by its handle: that it ended so is nobody's loss */
   bool background;           /* the program does not wait for its end, but ends it */
   bool overdue, closing;     /* it is being stopped: see overdue.c; its variables are being closed */
   int64_t limit;             /* a deadline behind the deadline: it is stopped instead of resumed; 0: none; inherited */

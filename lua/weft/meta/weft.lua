@@ -151,7 +151,7 @@ function weft.template(text) end
 function weft.reload_services(name) end
 
 ---Runs fn under the scheduler and returns its results when all tasks that it started have ended. Raises
----what fn raises, else the error of a task that nobody awaited.
+---what fn raises, else the error of a task that nobody awaited (and nobody cancelled). Inside a transaction fn is in it.
 ---@generic T
 ---@param fn fun(...): T
 ---@param ... any arguments of fn
