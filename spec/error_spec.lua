@@ -81,7 +81,7 @@ backends.each(function(backend)
         local other = weft.database "spec_closed"
         other:close()
         other:ping()
-      end, {} },
+      end, { database = "spec_closed" } },
       { "timeout", function()
         weft.timeout(0.05, function()
           db:query(postgres and "select pg_sleep(20)" or backend.dialect == "mysql" and "select sleep(20)"

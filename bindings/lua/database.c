@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The handle of a database: db:query, rows, execute, script, ping, stats, close. A handle is a userdata
-   with one pointer, NULL when closed. */
+   with one pointer, NULL when closed, and its name as the user value. */
 #include "weft_lua.h"
 
 #include <stdlib.h>
@@ -14,8 +14,11 @@ struct weft_db *weft_lua_to_db(lua_State *L, struct weft_lua *w, int idx) {
                    luaL_typename(L, idx));
   if (!d->db) {
     struct weft_error err;
-    weft_fail(&err, WEFT_CLOSED, "the database is closed");
-    weft_lua_raise(L, w, &err, NULL);
+    struct weft_lua_context context = {NULL, NULL, {NULL, 0}};
+    lua_getiuservalue(L, idx, 1);
+    context.database.p = lua_tolstring(L, -1, &context.database.n);
+    weft_fail(&err, WEFT_CLOSED, "database '%s' is closed", context.database.p ? context.database.p : "");
+    weft_lua_raise(L, w, &err, &context);
   }
   return d->db;
 }
@@ -310,9 +313,11 @@ static int l_open(lua_State *L) {
   lua_getfield(L, 4, "decimals");
   const char *as = lua_tostring(L, -1);
   uint32_t decimals = !as ? 0 : strcmp(as, "string") == 0 ? WEFT_AS_STRING : WEFT_AS_NUMBER;
-  struct lua_db *d = lua_newuserdatauv(L, sizeof *d, 0);
+  struct lua_db *d = lua_newuserdatauv(L, sizeof *d, 1);
   d->db = NULL;
   d->decimals = decimals;
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
   weft_lua_slot(L, w, SLOT_MT_DB);
   lua_setmetatable(L, -2);
   if (weft_db_open(w->context, weft_slice(name, nn), weft_slice(url, un), &o, &d->db, &err))
