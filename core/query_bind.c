@@ -132,19 +132,26 @@ struct weft_query *weft_query_join_hop(struct weft_query *prev, const struct wef
 
 /* ---- keys of other databases ---- */
 
-/* The column is one of n cells, as it may spell them. */
-static const struct weft_expr *one_of(struct weft_arena *a, const struct weft_table_column *column,
-                                      const struct weft_rows *rows, uint32_t cell, uint32_t first,
-                                      uint32_t n) {
-  struct weft_key_side side = weft_key_side(column);
+/* The hop's key column number i is one of n cells, as it may spell them; as they are, and without the spaces
+   that do not count on either side. */
+static const struct weft_expr *one_of(struct weft_arena *a, const struct weft_association *hop, uint32_t i,
+                                      const struct weft_rows *rows, uint32_t first, uint32_t n) {
+  const struct weft_table_column *column = &hop->from->columns[hop->from_key[i]];
+  struct weft_key_side side = weft_key_side(column), far = weft_key_side(&hop->to->columns[hop->to_key[i]]);
+  struct weft_key_form form;
+  weft_key_form(&side, &far, &form);
   struct weft_array *list =
-      weft_arena_alloc(a, sizeof *list + (size_t)n * WEFT_KEY_SPELLINGS * sizeof list->v[0]);
+      weft_arena_alloc(a, sizeof *list + (size_t)n * 2 * WEFT_KEY_SPELLINGS * sizeof list->v[0]);
   const struct weft_expr *x = weft_expr_column(a, column->name), *in;
   struct weft_error ignored;
   list->n = 0;
   list->elem = column->type.type;
-  for (uint32_t i = 0; i < n; i++)
-    list->n += weft_key_spellings(&side, a, weft_rows_row(rows, first + i)[cell], &list->v[list->n]);
+  for (uint32_t r = first; r < first + n; r++) {
+    struct weft_value v = weft_rows_row(rows, r)[i], trimmed;
+    list->n += weft_key_spellings(&side, a, v, &list->v[list->n]);
+    if (form.trim && v.type == WEFT_TEXT && weft_key_normal(&form, a, v, &trimmed) && trimmed.n != v.n)
+      list->n += weft_key_spellings(&side, a, trimmed, &list->v[list->n]);
+  }
   if (list->n == 0) return weft_expr_false();
   const struct weft_expr *right =
       weft_expr_value(a, (struct weft_value){.type = WEFT_LIST, .u.array = list});
@@ -158,7 +165,7 @@ static const struct weft_expr *one_row(struct weft_arena *a, const struct weft_a
   const struct weft_expr **parts = weft_arena_alloc(a, hop->nkey * sizeof *parts);
   for (uint32_t r = 0; r < rows->nrows; r++) {
     for (uint32_t i = 0; i < hop->nkey; i++)
-      parts[i] = one_of(a, &hop->from->columns[hop->from_key[i]], rows, i, r, 1);
+      parts[i] = one_of(a, hop, i, rows, r, 1);
     keys[r] = weft_expr_logic(a, WEFT_E_AND, parts, hop->nkey);
   }
   return weft_expr_logic(a, WEFT_E_OR, keys, rows->nrows);
@@ -178,7 +185,7 @@ int weft_hop_among(struct weft_arena *a, const struct weft_association *hop,
     kids[i] = weft_expr_unary(a, WEFT_E_NOT_NULL, weft_expr_column(a, column));
   }
   kids[hop->nkey] = hop->nkey > 1 ? one_row(a, hop, rows)
-                                  : one_of(a, &hop->from->columns[hop->from_key[0]], rows, 0, 0, rows->nrows);
+                                  : one_of(a, hop, 0, rows, 0, rows->nrows);
   *out = weft_expr_logic(a, WEFT_E_AND, kids, hop->nkey + 1);
   return 0;
 }

@@ -206,6 +206,19 @@ mixes.each(function(mix)
       assert.equal("- Ann Ann Dee -", below(Seller, "seller_id", "leader", "name"))
     end)
 
+    it("of char(n) are found without the spaces behind them, in conditions too", function()
+      mix:run("near", "create table labels (id integer primary key, name varchar(20)); insert into labels values (1, 'Ann'), (2, 'Bob'), (3, 'Eva')")
+      mix:run("far", "create table people (id integer primary key, name char(10)); insert into people values (1, 'Ann'), (2, 'Bob')")
+      local Label, Person = mix:model("near", "labels"), mix:model("far", "people")
+      weft.include { from = Label, to = Person, as = "person", type = "belongs_to", foreign_key = "name", target_key = "name" }
+      weft.include { from = Person, to = Label, as = "label", type = "has_one", foreign_key = "name", source_key = "name" }
+      assert.equal("1 2 -", below(Label, "id", "person", "id"))
+      assert.equal("1 2", below(Person, "id", "label", "id"))
+      assert.equal("1 2", field(Label:where(weft.some "person"):order("id"):all(), "id"))
+      assert.equal("3", field(Label:where(weft.none "person"):order("id"):all(), "id"))
+      assert.equal("2", field(Person:where("label.id", "=", 2):all(), "id"))
+    end)
+
     it("have composite keys, all of whose columns must meet", function()
       mix:script("near", "Stall", [[associations = {
         place = weft.belongs_to { model = "FAR.Place", foreign_key = { "country", "city" } } }]])

@@ -123,6 +123,21 @@ mixes.each(function(mix)
     end)
   end)
 
+  it("matches a model's keys as their columns are declared: the spaces of a char(n) do not count", function()
+    mix:run("near", "create table codes (id integer primary key, code char(6)); insert into codes values (1, 'Ann'), (2, null), (3, 'Bob')")
+    local codes = mix:model("near", "codes"):order("id"):all()
+    assert.equal("1 - 2", shown(join(codes, { key = "code", foreign_key = "name" }), "seller", "seller_id"))
+    mix:run("near", "drop table codes")
+  end)
+
+  it("refuses a key that the rows cannot have, unless somebody gave it to them", function()
+    raises("usage", function() join(products(), { key = "seler_id" }) end, "cross_join_spec", "did you mean 'seller_id'?")
+    raises("usage", function() join(Product:select("title"):all()) end, "no column 'seller_id'")
+    local rows = Product:select("title"):order("product_id"):all()
+    rows[2].own = "2"
+    assert.equal("- Bob - - -", shown(join(rows, { key = "own", foreign_key = "seller_id" }), "seller", "name"))
+  end)
+
   it("matches keys of one meaning whatever their type", function()
     local keys = { 1, "1", 1.0, weft.decimal "1.00", "2", "02", "x", "", true, 1.5, math.huge, -1, 2 ^ 53, weft.null }
     local plain = {}

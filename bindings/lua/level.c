@@ -117,9 +117,20 @@ static void level_options(lua_State *L, int idx, struct weft_level_options *o) {
   lua_pop(L, 5);
 }
 
-/* The columns of hop, or of the lists at parent and asked (names in the rows above, and in t). */
+/* The table of the rows above when options.of (the options at idx) says it, or NULL. */
+static const struct weft_table *table_above(lua_State *L, struct weft_lua *w, int idx) {
+  if (!lua_istable(L, idx)) return NULL;
+  lua_getfield(L, idx, "of");
+  const struct lua_query *of = weft_lua_to_query(L, w, -1);
+  lua_pop(L, 1); /* the options keep it */
+  return of ? weft_relation_table(of->model->relation) : NULL;
+}
+
+/* The columns of hop, or of the lists at parent and asked (names in the rows above, perhaps of the table above,
+   and in t). */
 static void level_keys(lua_State *L, struct weft_lua *w, const struct weft_association *hop, int parent,
-                       int asked, const struct weft_table *t, struct weft_level_options *o) {
+                       int asked, const struct weft_table *above, const struct weft_table *t,
+                       struct weft_level_options *o) {
   uint32_t numbers[WEFT_KEY_COLUMNS] = {0};
   o->nkey = hop ? hop->nkey : (uint32_t)lua_rawlen(L, parent);
   if (o->nkey == 0 || o->nkey > WEFT_KEY_COLUMNS || (!hop && lua_rawlen(L, asked) != o->nkey))
@@ -127,15 +138,17 @@ static void level_keys(lua_State *L, struct weft_lua *w, const struct weft_assoc
   if (!hop) weft_lua_key_numbers(L, w, asked, t, o->nkey, numbers);
   for (uint32_t i = 0; i < o->nkey; i++) {
     const struct weft_table_column *from = hop ? &hop->from->columns[hop->from_key[i]] : NULL;
-    o->parent_side[i] = weft_key_side(from);
     o->asked[i] = hop ? &hop->to->columns[hop->to_key[i]] : &t->columns[numbers[i]];
     if (hop) {
       o->parent[i] = from->name;
-      continue;
+    } else {
+      lua_rawgeti(L, parent, (lua_Integer)i + 1);
+      o->parent[i].p = luaL_checklstring(L, -1, &o->parent[i].n);
+      lua_pop(L, 1); /* the list anchors it */
+      int at = above ? weft_table_column(above, o->parent[i]) : -1;
+      if (at >= 0) from = &above->columns[at];
     }
-    lua_rawgeti(L, parent, (lua_Integer)i + 1);
-    o->parent[i].p = luaL_checklstring(L, -1, &o->parent[i].n);
-    lua_pop(L, 1); /* the list anchors it */
+    o->parent_side[i] = weft_key_side(from);
   }
 }
 
@@ -153,7 +166,8 @@ static const struct weft_association *check_hop(lua_State *L, struct weft_lua *w
    rows below those of the table that hop comes from, or below any rows with such columns. below: a list of
    levels in the order of their names. options: chunk, passed, limit, offset; between: so many of the parent columns
    are those of the table between the rows above and theirs; after: a function that gets the list of the rows once
-   everything is linked; guard: a query of the table in between, whose conditions hold there. */
+   everything is linked; guard: a query of the table in between, whose conditions hold there; of: a
+   query of the model that the rows above are of. */
 static int l_level(lua_State *L) {
   struct weft_lua *w = weft_lua_self(L);
   struct lua_query *lq = weft_lua_check_query(L, w, 1);
@@ -173,7 +187,7 @@ static int l_level(lua_State *L) {
   const struct weft_association *hop = check_hop(L, w, 5);
   if (hop) o.between = check_hop(L, w, 6);
   o.direct = hop && !hop->remote;
-  level_keys(L, w, hop, 5, 6, weft_relation_table(o.relation), &o);
+  level_keys(L, w, hop, 5, 6, table_above(L, w, 7), weft_relation_table(o.relation), &o);
   struct weft_lua_context about = weft_lua_about(lq, NULL);
   if (new_level(L, w, 7, &o, &l->level, &err)) return weft_lua_raise(L, w, &err, &about);
   return 1;

@@ -34,6 +34,29 @@ local function copy(row, index)
   return setmetatable(new, getmetatable(row))
 end
 
+---Rows have a column of that name, or somebody gave some of them a field of it.
+local function check_key(rows, name)
+  if not core.row_info(rows[1]) then return end
+  local told = core.columns(rows[1])
+  for _, column in ipairs(told) do
+    if column == name then return end
+  end
+  for _, row in ipairs(rows) do
+    if rawget(row, name) ~= nil then return end
+  end
+  local near = core.nearest(name, told)
+  errors.usage("cross_join: the rows have no column '%s'%s", name, near and ("; did you mean '%s'?"):format(near) or " (select it)")
+end
+
+---The model that all rows are of, or nil: it says how its keys are declared.
+local function model_of(rows)
+  local info = core.row_info(rows[1])
+  for i = 2, #rows do
+    if not info or core.row_info(rows[i]) ~= info then return nil end
+  end
+  return info and info.core
+end
+
 ---Puts rows of other models, wherever they live, below the rows of a list: one statement for each `batch_size` distinct
 ---keys. Keys of one meaning match whatever their type. The list and its rows stay as they are.
 ---@generic T
@@ -56,7 +79,11 @@ function M.cross_join(rows, specs)
   local copies = core.array {}
   for i, row in ipairs(rows) do copies[i] = copy(row, i) end
   if #copies == 0 then return copies end
-  for i, join in ipairs(joins) do joins[i] = include.level_on(join.spec, join.key, join.foreign_key) end
+  local of = model_of(copies)
+  for i, join in ipairs(joins) do
+    for _, name in ipairs(join.key) do check_key(copies, name) end
+    joins[i] = include.level_on(join.spec, of, join.key, join.foreign_key)
+  end
   core.load(copies, core.levels(joins), "cross_join")
   return copies
 end

@@ -413,8 +413,8 @@ function M.include(spec)
   return made
 end
 
----The level of a cross_join: rows of a model below any rows that have such keys. May wait.
-function M.level_on(spec, key, foreign_key)
+---The level of a cross_join: rows of a model below any rows that have such keys, or those of a model. May wait.
+function M.level_on(spec, of, key, foreign_key)
   local model = model_given("cross_join: model", spec.model)
   core.discover(model)
   local query, below, after = ready(level_query({ to = model, definition = {} }, spec), {})
@@ -422,7 +422,7 @@ function M.level_on(spec, key, foreign_key)
     check_count("cross_join: limit", spec.limit)
     query = query:limit(spec.limit)
   end
-  return core.level(query, spec.as, spec.many == true, below, key, foreign_key, { chunk = spec.batch_size, after = after })
+  return core.level(query, spec.as, spec.many == true, below, key, foreign_key, { chunk = spec.batch_size, after = after, of = of })
 end
 
 ---Levels for what one association gives below any rows of its model.
