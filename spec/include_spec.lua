@@ -210,6 +210,35 @@ mixes.each(function(mix)
       it(case[1], function() assert.equal(case[3], below(brief(Product):include(case[2]), "variants", "sku")) end)
     end
 
+    it("bring the row in between that led to each row, where several lead to the same one", function()
+      mix:run("near", [[
+        create table baskets (id integer primary key);
+        create table goods (id integer primary key, name varchar(20));
+        create table lines_of (id integer primary key, basket_id integer, good_id integer, n integer);
+        insert into baskets values (1), (2);
+        insert into goods values (1, 'pin'), (2, 'nut');
+        insert into lines_of values (1, 1, 1, 5), (2, 1, 2, 6), (3, 1, 1, 7), (4, 2, 2, 8), (5, 2, 2, 9);]])
+      local Basket = mix:model("near", "Basket")
+      weft.include { from = Basket, to = mix:model("near", "Good"), as = "goods", type = "many_to_many",
+        through = "lines_of", foreign_key = "basket_id", other_key = "good_id" }
+      local function lines(options)
+        options[1], options.through = "goods", "line"
+        local query, list = Basket:include(options):order "id", {}
+        for i, basket in ipairs(query:all()) do
+          local here = {}
+          for k, good in ipairs(basket.goods) do here[k] = good.name .. good.line.n end
+          table.sort(here)
+          list[i] = table.concat(here, " ")
+        end
+        if not options.limit then assert.equal(weft.encode(query:all()), query:json()) end -- which of two alike is open
+        return table.concat(list, ", ")
+      end
+      assert.equal("nut6 pin5 pin7, nut8 nut9", lines {})
+      assert.equal("pin5 pin7, ", lines { where = { name = "pin" } })
+      assert.truthy(lines({ limit = 1, order = "name" }):match "^nut6, nut[89]$")
+      mix:run("near", "drop table lines_of; drop table goods; drop table baskets")
+    end)
+
     it("hold for each parent through a table in between", function()
       for _, name in ipairs { "tags", "marks" } do
         local all = name == "tags" and "(x y z) (y) () (z) ()" or "(x z) () (y) () ()"

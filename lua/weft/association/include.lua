@@ -290,6 +290,21 @@ local function level_through(entry, node, inner, seen)
     { passed = true, limit = node.limit, offset = node.offset })
 end
 
+---What tells the rows in between apart: their primary key; the keys of both ends where those are unique, or where there
+---is no other. Columns above, columns asked for, and how many of those above are of the table in between.
+local function between_keys(entry)
+  local ends = {}
+  for _, list in ipairs { entry.near, entry.far } do
+    for _, column in ipairs(list) do ends[column] = true end
+  end
+  local key = core.table(entry.through).key
+  for _, column in ipairs(key) do
+    if not ends[column] then return key, key, #key end
+  end
+  return table.move(entry.target, 1, #entry.target, #entry.near + 1, { table.unpack(entry.near) }),
+    table.move(entry.far, 1, #entry.far, #entry.near + 1, { table.unpack(entry.near) }), #entry.near
+end
+
 ---The row in between of each row of a many_to_many, as one more level in its place among those below.
 local function add_between(entry, node, below, seen)
   if not entry.between then
@@ -297,10 +312,9 @@ local function add_between(entry, node, below, seen)
       .. "within one database", entry.name)
   end
   local name = node.through ~= true and node.through or naming.singular(naming.snake_case(core.table(entry.through).name))
-  local above = table.move(entry.target, 1, #entry.target, #entry.near + 1, { table.unpack(entry.near) })
-  local asked = table.move(entry.far, 1, #entry.far, #entry.near + 1, { table.unpack(entry.near) })
   local query, inner, after = ready(entry.through, seen)
-  local level = core.level(query, name, false, inner, above, asked, { between = #entry.near, after = after })
+  local above, asked, n = between_keys(entry)
+  local level = core.level(query, name, false, inner, above, asked, { between = n, after = after })
   local at = 1
   while below.names[at] and below.names[at] < name do at = at + 1 end
   table.insert(below, at, level)
