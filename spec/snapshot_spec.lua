@@ -245,7 +245,7 @@ backends.each(function(backend)
         m.Leaf:where("child.parent_id", "=", 100):delete()
         mine = m.Parent:include "children.leaves":find(100)
         assert.same({ CHILDREN, 0 }, { #mine.children, #mine.children[1].leaves })
-        if not backend.memory then check(weft.run(function() return tree():all() end)) end -- a task of its own
+        if not backend.memory then check(weft.run(function() return weft.spawn(function() return tree():all() end):await() end)) end
         tx:rollback()
       end)
       check(tree():all())
