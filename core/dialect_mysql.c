@@ -223,8 +223,18 @@ static void guard(struct weft_renderer *r, const struct weft_slice *on, uint32_t
   weft_render_lit(r, ", ");
 }
 
+/* Other databases refuse what no two rows could meet by, MySQL inserts without a word. Of keys of several columns, and
+   of views, nothing is known here. */
+static void check_target(struct weft_renderer *r, const struct weft_slice *on, uint32_t non) {
+  const struct weft_table *t = r->parts->table;
+  int at = non == 1 && t->nkey > 0 ? weft_table_column(t, on[0]) : -1;
+  if (at < 0 || t->columns[at].unique || (t->nkey == 1 && t->columns[at].key)) return;
+  weft_render_fail(r, WEFT_SYNTAX, "upsert: on names '%.*s', which is no unique key", (int)on[0].n, on[0].p);
+}
+
 static void conflict(struct weft_renderer *r, const struct weft_slice *on, uint32_t non,
                      const struct weft_item *set, uint32_t n) {
+  check_target(r, on, non);
   weft_render_lit(r, " on duplicate key update ");
   for (uint32_t i = 0; i < n || !i; i++) {
     struct weft_slice name = n ? set[i].name : on[0];

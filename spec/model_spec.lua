@@ -249,11 +249,13 @@ backends.each(function(backend)
         scopes = {
           in_stock = function(q) return q:where("stock", ">", 0) end,
           cheaper = function(q, price) return q:where("price", "<", price) end,
+          forgetful = function(q) q:where { stock = 0 } end,
         }]])
       assert.equal(2, Product:in_stock():count())
       assert.equal("Lamp", Product:in_stock():cheaper(2):one().title)
       assert.equal("Lamp", Product:where { product_id = { 1, 2 } }:cheaper(10):in_stock():first().title)
       assert.is_nil(models.Category.in_stock)
+      raises("usage", function() return Product:forgetful():all() end, "'forgetful' returned nothing", "model_spec.lua:")
     end)
 
     it("gives rows methods", function()

@@ -49,6 +49,7 @@ backends.each(function(backend)
         raises("usage", function() db:repository(wrong) end, "name of a table")
       end
       raises("usage", function() db:repository() end, "name of a table")
+      raises("usage", function() db:repository("users").find(1) end, "repository:find(", "repository_spec.lua:")
       raises("usage", function() db:repository "users'; drop table users; --" end, "no table")
       assert.equal(3, users:count())
     end)

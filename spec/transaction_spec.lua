@@ -226,6 +226,21 @@ backends.each(function(backend)
       db:transaction(function(tx) tx:after_commit(function() called = true end) tx:rollback() end)
       assert.is_false(called)
     end)
+
+    it("is called of all though one fails, whose error is raised when all is done", function()
+      local list = {}
+      local ok, err = pcall(db.transaction, db, function(tx)
+        insert(1)
+        for i = 1, 3 do
+          tx:after_commit(function()
+            list[i] = #numbers()
+            if i < 3 then error("hook " .. i, 0) end
+          end)
+        end
+      end)
+      assert.same({ false, "hook 1" }, { ok, err })
+      assert.same({ 1, 1, 1 }, list)
+    end)
   end)
 
   if backend.dialect == "postgres" then

@@ -241,6 +241,11 @@ backends.each(function(backend)
       assert.equal(1, Place:count())
     end)
 
+    it("raises syntax for a column that no two rows could meet by", function()
+      raises("syntax", function() Product:upsert({ sku = "a", title = "b" }, { on = "title" }) end)
+      assert.equal(0, Product:count())
+    end)
+
     it("raises usage for what cannot be meant", function()
       raises("usage", function() Product:upsert({ sku = "a" }) end, "on")
       raises("usage", function() Product:upsert({ sku = "a" }, { on = "sko" }) end, "did you mean 'sku'?")

@@ -159,13 +159,22 @@ local function column_list(columns)
   return list, lazy
 end
 
+---A scope as a method of queries.
+local function scope_of(name, fn)
+  return function(...)
+    local made = fn(...)
+    if made == nil then errors.usage("the scope '%s' returned nothing: it is to return a query", name) end
+    return made
+  end
+end
+
 ---What queries of the model can do: the usual methods, over them those of its lifecycle, and its scopes.
 local function query_methods(definition, life)
   if not life and (not definition.scopes or next(definition.scopes) == nil) then return query.methods end
   local methods = {}
   for name, fn in pairs(query.methods) do methods[name] = fn end
   if life then require "weft.lifecycle.query".install(methods, life) end
-  for name, fn in pairs(definition.scopes or {}) do methods[name] = fn end
+  for name, fn in pairs(definition.scopes or {}) do methods[name] = scope_of(name, fn) end
   return methods
 end
 

@@ -228,6 +228,16 @@ end
 
 local Repository = { __name = "weft.repository" }
 
+---A method that says so when it is called as a function.
+local function checked(name, fn)
+  return function(self, ...)
+    if getmetatable(self) ~= Repository then errors.usage("%s is a method of a repository: repository:%s(...)", name, name) end
+    return fn(self, ...)
+  end
+end
+
+for name, fn in pairs(methods) do methods[name] = checked(name, fn) end
+
 function Repository:__index(name)
   if methods[name] then return methods[name] end
   if type(name) ~= "string" or not name:find "^find_" then return nil end

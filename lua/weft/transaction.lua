@@ -75,6 +75,16 @@ local function left_by(err, self, level)
   return getmetatable(err) == Rollback and err.of == self and err.level == level and err
 end
 
+---Calls all that waited for the commit, which nothing takes back any more; then raises what one of them did.
+local function call_hooks(hooks)
+  local failed, err = false, nil
+  for _, hook in ipairs(hooks) do
+    local ok, why = pcall(hook.fn)
+    if not ok and not failed then failed, err = true, why end
+  end
+  if failed then error(err, 0) end
+end
+
 ---What follows from fn's end.
 local function conclude(self, ok, ...)
   if ok then
@@ -83,9 +93,7 @@ local function conclude(self, ok, ...)
     if not ok then pcall(core.tx_rollback, self.ud) end -- a cancelled task's was not begun
     finish(self)
     if not ok then error(err, 0) end
-    if self.hooks then
-      for _, hook in ipairs(self.hooks) do hook.fn() end
-    end
+    if self.hooks then call_hooks(self.hooks) end
     return ...
   end
   local err = ...
