@@ -35,6 +35,10 @@ describe("weft", function()
     assert.equal(0, status)
     assert.truthy(out:find("weft run script.lua", 1, true))
     assert.equal(2, (run ""))
+    status, out = run "run --help"
+    assert.equal(0, status)
+    assert.truthy(out:find("usage: weft run script.lua", 1, true))
+    assert.equal(2, (run "run"))
   end)
 
   it("names an unknown command", function()

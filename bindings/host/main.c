@@ -122,9 +122,9 @@ static int program(lua_State *L) {
     weft_state_open(L, home);
     if (strcmp(command, "run") != 0) {
       status = subcommand(L, home, argc, argv);
-    } else if (argc < 3) {
-      fprintf(stderr, "usage: weft run script.lua [args]\n");
-      status = 2;
+    } else if (argc < 3 || strcmp(argv[2], "--help") == 0) {
+      fprintf(argc < 3 ? stderr : stdout, "usage: weft run script.lua [args]\n");
+      status = argc < 3 ? 2 : 0;
     } else {
       status = run_file(L, argv[2], argc, argv, 3);
     }
