@@ -71,6 +71,9 @@ describe("headers", function()
     end
     for _, name in ipairs { "", "a b", "a:b", "a\r\nb", "ü", "a\0" } do refused(function(res) res.headers[name] = "1" end,
       "a header's name") end
+    for _, name in ipairs { "Content-Length", "Transfer-Encoding", "connection", "Date" } do
+      refused(function(res) res.headers[name] = "1" end, name:lower() .. " is set by the server", "app_response_spec.lua")
+    end
     refused(function(res) res.headers["X-A"] = {{}} end, "not a table")
     refused(function(res) res.headers["X-A"] = true end, "not a boolean")
     refused(function(res) res.headers[1] = "x" end)

@@ -37,11 +37,18 @@ local function check_values(name, value)
   return list
 end
 
+local of_server = {} -- as in bindings/http/head.c
+for _, name in ipairs { "connection", "content-length", "date", "keep-alive", "server", "trailer", "upgrade", "transfer-encoding" } do
+  of_server[name] = true
+end
+
 local function check_name(name)
   if type(name) ~= "string" or not name:find "^[%w!#$%%&'*+%-.^_`|~]+$" then
     errors.usage("a header's name is a word, not '%s'", tostring(name):gsub("%c", "?"):sub(1, 60))
   end
-  return name:lower()
+  name = name:lower()
+  if of_server[name] then errors.usage("the header %s is set by the server", name) end
+  return name
 end
 
 local MAX_KNOWN = 256
