@@ -6,11 +6,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+static bool is_own(const struct weft_lua *w, const char *source) {
+  for (int i = 0; i < 2; i++) {
+    size_t n = strlen(w->prefix[i]);
+    if (n && strncmp(source, w->prefix[i], n) == 0) return true;
+  }
+  return false;
+}
+
 int weft_lua_user(lua_State *L, struct weft_lua *w, lua_Debug *ar) {
-  size_t n = strlen(w->prefix);
   for (int level = 0; lua_getstack(L, level, ar); level++) {
     lua_getinfo(L, "Sl", ar);
-    if (ar->currentline > 0 && !(n && strncmp(ar->source, w->prefix, n) == 0)) return level;
+    if (ar->currentline > 0 && !is_own(w, ar->source)) return level;
   }
   return -1;
 }

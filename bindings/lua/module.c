@@ -79,13 +79,15 @@ static int l_set_slot(lua_State *L) { /* core.hook(name, function or nil): what 
   return 0;
 }
 
-static int l_prefix(lua_State *L) { /* core.prefix(path): source prefix of Weft's own Lua files */
+static int l_prefix(lua_State *L) { /* core.prefix(path, of): source prefix of Weft's own Lua files */
+  static const char *const parts[] = {"library", "program", NULL};
   struct weft_lua *w = weft_lua_self(L);
   size_t n;
   const char *p = luaL_checklstring(L, 1, &n);
-  if (n >= sizeof w->prefix) n = sizeof w->prefix - 1;
-  memcpy(w->prefix, p, n);
-  w->prefix[n] = 0;
+  char *prefix = w->prefix[luaL_checkoption(L, 2, "library", parts)];
+  if (n >= sizeof w->prefix[0]) n = sizeof w->prefix[0] - 1;
+  memcpy(prefix, p, n);
+  prefix[n] = 0;
   return 0;
 }
 

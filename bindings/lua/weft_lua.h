@@ -97,7 +97,7 @@ struct weft_lua {
   const void *null;    /* address of weft.null */
   struct weft_buf text; /* JSON that is being written */
   struct weft_decimal decimals[DECIMALS]; /* what SLOT_DECIMALS holds; scale -1: nothing */
-  char prefix[512];    /* source prefix of Weft's own Lua files: not a user's line */
+  char prefix[2][512]; /* source prefixes of Weft's own Lua files, library and program: not a user's line */
 };
 
 static inline struct weft_lua *weft_lua_self(lua_State *L) {

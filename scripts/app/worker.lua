@@ -168,6 +168,7 @@ end
 ---@param text string JSON of what scripts/serve.lua says
 return function(text)
   options = core.decode(text)
+  core.prefix("@" .. options.scripts .. "/", "program")
   package.path = options.scripts .. "/?.lua;" .. package.path
   options.worker = require "weft.host".worker()
   database.share(part_of)
