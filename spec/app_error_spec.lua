@@ -47,6 +47,18 @@ describe("an error of the program", function()
     assert.equal(count, #said)
   end)
 
+  it("of an endless recursion is told by its innermost lines, at once", function()
+    local function f() return 1 + f() end
+    local began = os.clock()
+    pcall(f)
+    local plain = os.clock() - began
+    began = os.clock()
+    answer(function() return f() end)
+    assert(os.clock() - began < 5 * plain + 0.2, "a traceback takes longer than the recursion")
+    local _, lines = said[1].traceback:gsub("app_error_spec.lua:%d+:", "")
+    assert(lines > 10 and lines < 30, said[1].traceback)
+  end)
+
   it("is told to the log with request, route, message and traceback", function()
     app:get("/a/:id", function() error "here" end)
     app:test { path = "/a/private", id = "r-1" }

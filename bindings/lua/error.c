@@ -28,6 +28,31 @@ void weft_lua_where(lua_State *L, struct weft_lua *w, char *out, size_t size) {
   if (weft_lua_user(L, w, &ar) >= 0) snprintf(out, size, "%s:%d: ", ar.short_src, ar.currentline);
 }
 
+/* luaL_traceback walks the stack anew for each line, which takes seconds at the depth of an endless recursion. Of
+   such a stack only the innermost lines are told. */
+void weft_lua_traceback(lua_State *L, lua_State *of, int level) {
+  enum { DEEP = 1000, SHOWN = 20 };
+  lua_Debug ar;
+  if (!lua_getstack(of, level + DEEP, &ar)) {
+    luaL_traceback(L, of, NULL, level);
+    return;
+  }
+  lua_pushliteral(L, "stack traceback:");
+  for (int i = level; i < level + SHOWN && lua_getstack(of, i, &ar); i++) {
+    lua_getinfo(of, "Sl", &ar);
+    if (ar.currentline > 0) lua_pushfstring(L, "\n\t%s:%d:", ar.short_src, ar.currentline);
+    else lua_pushfstring(L, "\n\t%s:", ar.short_src);
+    lua_concat(L, 2);
+  }
+  lua_pushfstring(L, "\n\t...\t(more than %d levels)", DEEP);
+  lua_concat(L, 2);
+}
+
+static int l_traceback(lua_State *L) { /* core.traceback(level): as debug.traceback counts, of any depth */
+  weft_lua_traceback(L, L, (int)luaL_checkinteger(L, 1));
+  return 1;
+}
+
 static void set_text(lua_State *L, const char *key, const char *text) {
   if (!text || !*text) return;
   lua_pushstring(L, text);
@@ -149,7 +174,8 @@ static int l_is_error(lua_State *L) {
 
 void weft_lua_open_error(lua_State *L, struct weft_lua *w) {
   static const luaL_Reg meta[] = {{"__tostring", l_tostring}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"error", l_error}, {"is_error", l_is_error}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"error", l_error}, {"is_error", l_is_error}, {"traceback", l_traceback}, {NULL, NULL}};
   weft_lua_metatable(L, w, SLOT_MT_ERROR, "weft.error", meta);
   lua_pushnil(L);
   lua_setfield(L, -2, "__index"); /* an error's fields are its own only */

@@ -16,7 +16,7 @@ void weft_lua_slice(struct weft_lua *w) { __atomic_add_fetch(w->slices, 1, __ATO
 
 static void remember_where(lua_State *L, struct weft_lua *w, struct task *t) {
   t->overdue = true;
-  luaL_traceback(L, w->frame ? w->frame->co : t->co, NULL, 0);
+  weft_lua_traceback(L, w->frame ? w->frame->co : t->co, 0);
   weft_lua_set_slot(L, w, SLOT_STOPPED);
 }
 

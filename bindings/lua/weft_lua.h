@@ -139,6 +139,8 @@ void weft_lua_open_error(lua_State *L, struct weft_lua *w);
 int weft_lua_user(lua_State *L, struct weft_lua *w, lua_Debug *ar);
 /* Writes "file:line: " of the user's code that called, or "". */
 void weft_lua_where(lua_State *L, struct weft_lua *w, char *out, size_t size);
+/* Pushes the traceback of another stack, or of L itself, from that level on. */
+void weft_lua_traceback(lua_State *L, lua_State *of, int level);
 
 /* ---- value.c ---- */
 void weft_lua_push(lua_State *L, struct weft_lua *w, struct weft_value v, uint32_t as);

@@ -46,7 +46,7 @@ function M.failure(raised)
   local kind = core.is_error(raised) and raised.kind
   local message = kind and raised.message or tostring(raised)
   return setmetatable({ type = kind and "Weft." .. kind or "Lua.Error", message = (message:gsub("[\r\n]+", " ")),
-    stack = lines_of(debug.traceback(nil, 2)), raised = raised }, Failure)
+    stack = lines_of(core.traceback(2)), raised = raised }, Failure)
 end
 
 ---Raises an error of the runtime itself.

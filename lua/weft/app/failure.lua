@@ -61,7 +61,7 @@ end
 ---@param err any
 ---@return { err: any, traceback: string? }
 function M.catch(err)
-  return { err = err, traceback = M.status_of(err) >= 500 and debug.traceback("", 2):sub(2) or nil }
+  return { err = err, traceback = M.status_of(err) >= 500 and core.traceback(2) or nil }
 end
 
 ---Kind and message as clients see them.
