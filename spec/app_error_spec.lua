@@ -152,6 +152,18 @@ describe("an error of a database", function()
     assert.falsy(got.body:find("selct", 1, true))
   end)
 
+  it("is the program's when its answer has no JSON form, and is told", function()
+    for _, fn in ipairs {
+      function() return { name = "\xff" } end, function(_, res) return res:json { "\xff" } end,
+      function() return 201, { name = "\xff" } end, function(_, res) res:event { data = { "\xff" } } end,
+    } do
+      again()
+      local before, got = #said, answer(fn)
+      assert.same({ 500, "internal", before + 1 }, { got.status, got.json.error.kind, #said })
+      assert.truthy(said[#said].message:find("not UTF-8", 1, true))
+    end
+  end)
+
   it("of validation tells everything that failed", function()
     local errors = { { column = "title", rule = "required", message = "title is required" } }
     local got = answer(function() weft.fail("validation", "title is required", { errors = errors }) end)

@@ -9,7 +9,7 @@ local status = require "weft.app.status"
 
 local M = {}
 
-local encode = core.encode
+local encode = response.encode
 local JSON, TEXT = response.JSON, response.TEXT
 
 ---The body of an error, as JSON.

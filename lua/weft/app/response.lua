@@ -50,13 +50,23 @@ local function check_text(value, what)
   if type(value) ~= "string" then errors.usage("%s takes a text, got %s", what, type(value)) end
 end
 
+---The JSON of an answer. That it has none is the program's mistake, never the client's, whatever kind it is of.
+---@param value any
+---@return string
+function M.encode(value)
+  local ok, text = pcall(core.encode, value)
+  if ok then return text end
+  if core.is_error(text) and text.kind == "type" then text.status = 500 end
+  error(text, 0)
+end
+
 ---A value as JSON: in one text, or the first part of it and a function that gives the others.
 ---@param value any
 ---@return string
 ---@return (fun(): string?)?
 function M.json(value)
   if core.is_query(value) then return core.json_pieces(value) end
-  return core.encode(value)
+  return M.encode(value)
 end
 
 ---Holds an answer until everybody has returned.
@@ -237,7 +247,7 @@ function Response:event(event)
     event_line(out, "retry", event.retry)
   end
   if event.data ~= nil then
-    event_lines(out, "data", type(event.data) == "string" and event.data or core.encode(event.data))
+    event_lines(out, "data", type(event.data) == "string" and event.data or M.encode(event.data))
   end
   if not self.streaming then
     self.headers["cache-control"] = "no-cache"
