@@ -59,6 +59,11 @@ describe("an error of the program", function()
     assert(lines > 10 and lines < 30, said[1].traceback)
   end)
 
+  it("that is a plain table is told by its fields", function()
+    answer(function() error { code = 7 } end)
+    assert.equal('{"code":7}', said[1].message)
+  end)
+
   it("is told to the log with request, route, message and traceback", function()
     app:get("/a/:id", function() error "here" end)
     app:test { path = "/a/private", id = "r-1" }
