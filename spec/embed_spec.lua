@@ -124,8 +124,10 @@ describe("a program that libweft.a is a part of", function()
 #include <weft.h>
 int main(void) {
   struct weft_host_error err;
-  weft_host *host = weft_host_new(NULL);
-  if (!host || weft_host_load(host, "open.lua", &err)) printf("%s: %s\n", err.kind, err.message);
+  struct weft_host_options options = {.size = sizeof options, .error = &err};
+  weft_host *host = weft_host_new(&options);
+  if (!host) return printf("%s: %s\n", err.kind, err.message), 0;
+  if (weft_host_load(host, "open.lua", &err)) printf("%s: %s\n", err.kind, err.message);
   return weft_host_free(host);
 }
 ]]
@@ -137,6 +139,14 @@ int main(void) {
     local naked = compile(c, prefix .. "/bin/naked", "bare")
     assert.truthy(run(naked):find("unsupported: .*%-Wl,%-u,weft_driver_sqlite.*%-rdynamic"))
     assert.equal("7\n", run(compile(c, prefix .. "/bin/open", "bare", nil, "-rdynamic")))
+  end)
+
+  it("is told when what it takes for Weft is the weft.lua of its folder", function()
+    local path = compile(source("lost.c", program), "lost", "bare") -- from here Weft's own files are not found
+    must("mkdir " .. quote(folder .. "/app"))
+    source("app/weft.lua", "return { databases = {} }")
+    local output = must(("cd %s && LUA_PATH='./?.lua' %s"):format(quote(folder .. "/app"), quote(path)))
+    assert.truthy(output:find('require "weft" found ./weft.lua, which is not Weft: LUA_PATH', 1, true), output)
   end)
 end)
 

@@ -94,7 +94,11 @@ void weft_embed_open(lua_State *L, void *uv_loop, const char *lua) {
   set_paths(L, lua);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "weft");
-  lua_call(L, 1, 1);
+  lua_call(L, 1, 2);
+  if (!weft_lua_of(L)) /* the weft.lua of an app's folder, which says where its databases are */
+    luaL_error(L, "require \"weft\" found %s, which is not Weft: LUA_PATH (or options.lua) says where Weft's Lua files are",
+               luaL_tolstring(L, -1, NULL));
+  lua_pop(L, 1);
 }
 
 int weft_open_on(lua_State *L, struct uv_loop_s *loop) {
