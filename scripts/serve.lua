@@ -38,8 +38,6 @@ local core = require "weft.core"
 local database = require "weft.database"
 local host = require "weft.host"
 local loader = require "weft.loader"
-
-core.prefix("@" .. folder .. "/", "program")
 local weft = require "weft"
 
 local flags = {

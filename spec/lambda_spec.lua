@@ -159,11 +159,13 @@ describe("weft lambda", function()
         if event == 6 then return ("x"):rep(7 * 2^20) end
         if event == 7 then weft.spawn(function() error "lost" end) end
         if event == 8 then local function deep() return 1 + deep() end deep() end
+        if event == 9 then error { code = 7 } end
         return "fine"
       end]])
     local process = start()
     local expected = { { "Lua.Error", "broken line" }, { "Weft.not_found", "no such product" }, { "Lua.Error", "nil" }, { "Lua.Error", "UTF-8" },
-      { "Weft.usage", "encode" }, { "Runtime.ResponseTooLarge", "413" }, { "Lua.Error", "lost" }, { "Lua.Error", "stack overflow" } }
+      { "Weft.usage", "encode" }, { "Runtime.ResponseTooLarge", "413" }, { "Lua.Error", "lost" }, { "Lua.Error", "stack overflow" },
+      { "Lua.Error", '{"code":7}' } }
     for i, what in ipairs(expected) do
       local kind, body, type, content = call(tostring(i))
       assert.same({ "error", what[1], "application/vnd.aws.lambda.error+json", what[1] }, { kind, type, content, body.errorType })

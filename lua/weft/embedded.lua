@@ -42,7 +42,7 @@ end
 local function noted(name)
   return function(err)
     if not core.is_error(err) or err.kind == "usage" or err.kind == "internal" then
-      events.emit("error", { service = name, message = tostring(err), traceback = core.traceback(2) })
+      events.emit("error", { service = name, message = errors.text(err), traceback = core.traceback(2) })
     end
     return err
   end

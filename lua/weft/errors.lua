@@ -21,6 +21,17 @@ function errors.usage(format, ...)
   core.error { kind = "usage", message = format:format(...) }
 end
 
+---What is said of any value that was raised: of a plain table its fields, since its address would say nothing.
+---@param raised any
+---@return string
+function errors.text(raised)
+  if type(raised) == "table" and not getmetatable(raised) then
+    local encoded, json = pcall(core.encode, raised)
+    if encoded then return json end
+  end
+  return tostring(raised)
+end
+
 ---Raises one of Weft's errors for a program's own reasons: fail("validation", "only 3 left").
 ---@param kind weft.ErrorKind
 ---@param message string

@@ -44,7 +44,7 @@ end
 function M.failure(raised)
   if getmetatable(raised) == Failure then return raised end
   local kind = core.is_error(raised) and raised.kind
-  local message = kind and raised.message or tostring(raised)
+  local message = kind and raised.message or errors.text(raised)
   return setmetatable({ type = kind and "Weft." .. kind or "Lua.Error", message = (message:gsub("[\r\n]+", " ")),
     stack = lines_of(core.traceback(2)), raised = raised }, Failure)
 end

@@ -7,6 +7,8 @@ local core = require "weft.core"
 local database = require "weft.database"
 local weft = require "weft"
 
+core.prefix("@" .. (arg[0]:match "^(.*/)" or "./"), "program") -- no line of a command is the user's
+
 local M = {}
 
 local Misuse = {}

@@ -53,11 +53,7 @@ end
 
 local function text_of(err)
   if err == nil then return "nil was raised" end
-  if type(err) == "table" and not getmetatable(err) then -- error { code = 1 }: an address would say nothing
-    local encoded, json = pcall(core.encode, err)
-    if encoded then return json end
-  end
-  local ok, text = pcall(tostring, err)
+  local ok, text = pcall(errors.text, err)
   return ok and html.valid(text) or "an error whose text cannot be made"
 end
 
