@@ -94,6 +94,7 @@ describe("weft serve", function()
     local lines = {}
     for i, case in ipairs(wrong) do lines[i] = ("app:get('/%d', function(req, res) %s end)"):format(i, case[2]) end
     lines[#lines + 1] = "app:get('/well', function() return 'well' end)"
+    lines[#lines + 1] = "app:get('/long', function() return #('x'):rep(20 * 2^20 // 1) == 20 * 2^20 and 'long' end)"
     server = start(table.concat(lines, "\n"), { "--cpu", CPU, "--timeout", "2", "--memory", "100m", "--workers", "2" })
     for i, case in ipairs(wrong) do
       local status, body = server:get("/" .. i)
@@ -107,6 +108,9 @@ describe("weft serve", function()
         assert.is_nil(body:find("app.lua", 1, true), case[1] .. " tells the client too much")
       end
       for _ = 1, 2 do assert.same({ 200, "well" }, { server:get "/well" }, case[1]) end -- both workers
+      if case[1]:find "allocates" then
+        for _ = 1, 2 do assert.same({ 200, "long" }, { server:get "/long" }, "what it left fills the memory") end
+      end
     end
   end)
 

@@ -11,6 +11,7 @@ struct weft_host {
   struct weft_lua *w;
   struct weft_loop *loop;
   size_t memory, limit;    /* bytes of Lua; 0: no limit */
+  size_t kept;             /* bytes in use after the last collection between two calls */
   double timeout;
   void (*log)(void *ud, const char *level, const char *line);
   void *log_ud;

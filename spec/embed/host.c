@@ -174,6 +174,21 @@ static void memory_facts(void) {
     }
     weft_host_free(host);
   }
+  it("is rid of what such a call has left when the next one begins") {
+    struct weft_host_options o = plain();
+    o.memory = 8 << 20;
+    weft_host *host = make(o);
+    struct answer eats, makes;
+    for (int i = 0; i < 3; i++) {
+      call(host, "spec.fill", NULL, &eats);
+      weft_host_wait(host, NULL);
+      expect_str(eats.err.code, "memory");
+      call(host, "spec.buffer", NULL, &makes); /* a text of its own, made in a buffer */
+      weft_host_wait(host, NULL);
+      expect_str(makes.json, "1000000");
+    }
+    weft_host_free(host);
+  }
   it("ends every call while a script keeps all there is") {
     struct weft_host_options o = plain();
     o.memory = 2 << 20;

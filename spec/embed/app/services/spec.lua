@@ -26,6 +26,13 @@ function spec.deep()
   return down()
 end
 
+function spec.buffer() return #("x"):rep(1000000) end
+
+function spec.fill()
+  local list = {}
+  for i = 1, math.huge do list[i] = ("x"):rep(300000) .. i end
+end
+
 function spec.eat()
   local list = {}
   for i = 1, math.huge do list[i] = { i } end
