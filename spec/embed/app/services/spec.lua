@@ -31,6 +31,7 @@ function spec.buffer() return #("x"):rep(1000000) end
 function spec.fill()
   local list = {}
   for i = 1, math.huge do list[i] = ("x"):rep(300000) .. i end
+  return list
 end
 
 function spec.eat()
