@@ -2,7 +2,6 @@
 -- What the results of a handler become: a table JSON, a string text, a query the JSON of its rows, a number a status,
 -- perhaps with a body behind it; nothing is what `res` was told, or 204.
 
-local core = require "weft.core"
 local errors = require "weft.errors"
 local response = require "weft.app.response"
 local status = require "weft.app.status"
