@@ -178,6 +178,7 @@ describe("an app that is served", function()
     local _, _, head = server:ask("/products", "-X", "OPTIONS")
     assert.truthy(head:lower():find("allow: get, head, options", 1, true))
     assert.equal(405, (server:get("/products", "-X", "DELETE")))
+    assert.equal(204, (server:get("/", "-X", "OPTIONS", "--request-target", "*")))
     status, _, head = server:ask "/products/?a=1"
     assert.equal(308, status)
     assert.truthy(head:lower():find("location: /products?a=1", 1, true))

@@ -142,6 +142,19 @@ describe("a JSON body", function()
   end)
 end)
 
+describe("a text", function()
+  it("is of the route or the query, one, and not too long", function()
+    local req = new { path = "/?a=x&b=&c=1&c=2" }
+    req.params = { id = "12" }
+    assert.same({ "12", "x", "", "z" }, { req:text "id", req:text("a", nil, 1), req:text "b", req:text("d", "z") })
+    assert.is_nil(req:text("d", false))
+    refused(400, function() req:text("c", false) end, "'c' is to be one text")
+    refused(400, function() req:text "d" end, "'d' is to be one text")
+    refused(400, function() req:text("id", false, 1) end, "at most 1 bytes")
+    raises("usage", function() req:text() end)
+  end)
+end)
+
 describe("a whole number", function()
   it("is of the route or the query, in its range", function()
     local req = new { path = "/?a=7&b=-3&c=x&d=1.5&e=&f=1&f=2&g=9223372036854775808&h=0x10&i=1e3&j=+1" }

@@ -199,7 +199,7 @@ describe("an HTTP request", function()
         assert.equal(1, #statuses, how .. ": " .. text)
         assert.truthy(includes(status, statuses[1]), how .. ": " .. text)
         assert.truthy(text:find "\r\nConnection: close\r\n")
-        assert.truthy(text:find '{"error":{"kind":"%l+","message":"[^"]+"}}$')
+        assert.truthy(text:find '{"error":{"kind":"%l+","message":"[^"]+","request_id":"%x+"}}$')
         assert.equal("eof", ended)
       end
     end)

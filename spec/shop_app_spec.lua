@@ -38,6 +38,7 @@ describe("the shop on the web", function()
     assert.matches("<h2>[^<]*Lamp</h2>", select(2, server:get("/products/" .. id)))
     assert.equal(404, (server:get "/products/999999"))
     assert.equal(400, (server:get "/products/lamp"))
+    assert.equal(400, (server:get "/?text=a&text=b"))
     assert.is_nil(select(2, server:get "/?text=%3Cscript%3Ealert(1)%3C/script%3E"):find("<script>", 1, true))
   end)
 

@@ -69,8 +69,10 @@ void weft_exchange_end(struct weft_exchange *x) {
 }
 
 void weft_respond_error(struct weft_exchange *x, int status, const char *kind, const char *message) {
-  char text[256];
-  int n = snprintf(text, sizeof text, "{\"error\":{\"kind\":\"%s\",\"message\":\"%s\"}}", kind, message);
+  char text[512];
+  struct weft_slice id = weft_exchange_id(x);
+  int n = snprintf(text, sizeof text, "{\"error\":{\"kind\":\"%s\",\"message\":\"%s\",\"request_id\":\"%.*s\"}}", kind,
+                   message, (int)id.n, id.p);
   weft_exchange_status(x, status);
   weft_exchange_add(x, WEFT_LIT("Content-Type"), WEFT_LIT("application/json"), NULL);
   weft_exchange_body_of(x, weft_slice(text, (size_t)n));

@@ -14,11 +14,13 @@ app:on_start(function() ready "./" end)
 ---What a query string may ask of the search.
 local function search_of(req)
   local query = req.query
+  local function text(name) return req:text(name, false, 1000) end
+  local country = text "country"
   return {
-    text = query.text, min_price = query.min_price, max_price = query.max_price, order = query.order,
-    in_stock = query.in_stock == "yes" or nil, country = query.country ~= "" and query.country or nil,
+    text = text "text", min_price = text "min_price", max_price = text "max_price", order = text "order",
+    in_stock = query.in_stock == "yes" or nil, country = country ~= "" and country or nil,
     category_id = query.category_id and req:integer("category_id"), seller_id = query.seller_id and req:integer("seller_id"),
-    size = req:integer("size", 20, 1, 100), after = query.after, before = query.before,
+    size = req:integer("size", 20, 1, 100), after = text "after", before = text "before",
   }
 end
 
@@ -63,7 +65,7 @@ app:group("/api", function(api)
     end)
     customer:get("/orders", function(req)
       local values = input(req)
-      values.size, values.after, values.before = req:integer("size", 10, 1, 100), req.query.after, req.query.before
+      values.size, values.after, values.before = req:integer("size", 10, 1, 100), req:text("after", false), req:text("before", false)
       return services.orders(values)
     end)
   end)

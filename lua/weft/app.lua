@@ -250,6 +250,7 @@ end
 
 ---What is answered where there is no route.
 local function answer_missing(self, req, res, path)
+  if path == "*" then return 204 end -- OPTIONS of the server as a whole
   local other = self.router:slashed(req.method, path)
   if other then return res:redirect(require "weft.app.url".same_place(req, path, other), 308) end
   local allowed = self.router:allowed(path)

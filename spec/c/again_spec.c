@@ -45,7 +45,8 @@ static struct weft_rows *catalog(void) {
     for (int i = 0; i < 12; i++) v[i] = weft_int(0);
     v[0] = weft_text(k ? "n" : "id", k ? 1 : 2);
     v[1] = weft_text("int", 3);
-    v[7] = weft_int(!k);
+    v[7] = weft_int(!k); /* the key */
+    v[8] = weft_int(k);  /* unique */
     v[9] = weft_text("binary", 6);
     v[11] = weft_text("int", 3);
   }

@@ -143,6 +143,22 @@ function Request:json(names)
   return value
 end
 
+---A text of the route's parameters or the query: of a name that the query has several times that is refused. Raises kind
+---"type" (400) for several, one that is too long, or, without a default, none.
+---@param name string
+---@param default? string|false false: nil
+---@param most? integer bytes
+---@return string?
+function Request:text(name, default, most)
+  check(self, "text")
+  if type(name) ~= "string" then errors.usage("text takes a name, got %s", type(name)) end
+  local text = self.params[name] or self.query[name]
+  if text == nil and default ~= nil then return default or nil end
+  if type(text) ~= "string" then errors.raise("type", ("'%s' is to be one text"):format(name)) end
+  if most and #text > most then errors.raise("type", ("'%s' is to have at most %d bytes"):format(name, most)) end
+  return text
+end
+
 local function out_of_range(name, least, most)
   local range = least and most and ("from %d to %d"):format(least, most) or least and "at least " .. least or "at most " .. most
   errors.raise("type", ("'%s' is to be %s"):format(name, range))

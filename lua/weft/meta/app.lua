@@ -192,6 +192,14 @@ function Request:header(name) end
 ---@return table
 function Request:json(names) end
 
+---A text of the route's parameters or the query. Raises kind "type" (400) for a name that came several times, a text that
+---is too long, or, without a default, none.
+---@param name string
+---@param default? string|false false: nil
+---@param most? integer bytes
+---@return string?
+function Request:text(name, default, most) end
+
 ---A whole number of the route's parameters or the query. Raises type (400) for one that is none, is out of range, or,
 ---without a default, did not come.
 ---@param name string
