@@ -7,7 +7,7 @@ set -eu
 build="gcc libc6-dev make pkg-config liblua5.4-dev libuv1-dev libsqlite3-dev libpq-dev default-libmysqlclient-dev node-llhttp zlib1g-dev
   libcurl4-openssl-dev libedit-dev libssl-dev"
 test="lua5.4 lua-busted sqlite3 postgresql pgbouncer mariadb-server mariadb-client openssl curl chromium zip unzip binutils tmux
-  g++ luarocks valgrind libc6-dbg wrk"
+  g++ luarocks valgrind libc6-dbg wrk lua-check"
 lint="lua5.4 lua-check cppcheck"
 valgrind="valgrind libc6-dbg"
 fuzz="clang libclang-rt-dev"
