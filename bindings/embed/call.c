@@ -90,18 +90,10 @@ static int start(lua_State *L) { /* a request */
   return 0;
 }
 
-/* Collects when half of the room is gone that the last time left. Lua does so itself when a table or a string does not
-   fit, but not for the buffers in which it makes texts: they would fail of the rubbish that a greedy call has left. */
-static void relieve(struct weft_host *host) {
-  if (!host->limit || host->memory <= host->kept + (host->limit - host->kept) / 2) return;
-  lua_gc(host->L, LUA_GCCOLLECT, 0);
-  host->kept = host->memory;
-}
-
 static uint64_t begin(struct weft_host *host, struct request *r, weft_host_callback *callback, void *ud) {
   struct call *c = weft_zalloc(sizeof *c);
   lua_State *L = host->L;
-  relieve(host);
+  weft_lua_relieve(L, &host->memory, host->limit, &host->kept);
   *c = (struct call){.host = host, .number = ++host->last, .callback = callback, .ud = ud};
   weft_list_init(&c->link);
   weft_list_init(&c->late.link);

@@ -84,12 +84,6 @@ void *weft_memory_allocate(void *ud, void *p, size_t old, size_t size) {
   return q;
 }
 
-void weft_memory_relieve(struct weft_memory *m, lua_State *L) {
-  if (!m->most || m->used <= m->kept + (m->most - m->kept) / 2) return;
-  lua_gc(L, LUA_GCCOLLECT, 0);
-  m->kept = m->used;
-}
-
 void weft_memory_release(struct weft_memory *m) {
   for (struct block *chunk = m->chunks, *next; chunk; chunk = next) {
     next = chunk->next;

@@ -52,7 +52,7 @@ static void request_ended(struct task *t) {
   if (t->failure || left_open) report(s, t, left_open);
   exchange_abandon(e, 500);
   weft_lua_recycle(s->w->handlers, s->w, t);
-  weft_memory_relieve(&s->memory, s->w->handlers);
+  weft_lua_relieve(s->w->handlers, &s->memory.used, s->memory.most, &s->memory.kept);
   if (--s->in_flight == 0 && s->changed) s->changed(s, NULL);
 }
 

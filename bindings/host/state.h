@@ -22,16 +22,13 @@ void weft_home(char home[PATH_MAX]);
 enum { WEFT_MEMORY_CLASSES = 64 };
 struct weft_memory {
   size_t used, most; /* bytes; most 0: no limit */
-  size_t kept;       /* what was in use after weft_memory_relieve last collected */
+  size_t kept;       /* what was in use after weft_lua_relieve last collected */
   bool warning;      /* a text of warn() is not complete */
   struct block *spare[WEFT_MEMORY_CLASSES], *chunks; /* see memory.c */
   char *at;          /* what is left of the newest chunk */
   size_t left;
 };
 void *weft_memory_allocate(void *memory, void *p, size_t old, size_t size); /* a lua_Alloc */
-/* Collects when half of the room is gone that the last time left. Lua does so itself when a table or a string does not
-   fit, but not for the buffers in which it makes texts: they would fail of the rubbish that a greedy request has left. */
-void weft_memory_relieve(struct weft_memory *memory, lua_State *L);
 /* Gives everything back, once the state is closed. */
 void weft_memory_release(struct weft_memory *memory);
 

@@ -331,7 +331,7 @@ static int answer_text(lua_State *L, struct lua_fetch *c, int level) {
   weft_buf_reset(&w->text);
   if (c->mode == ANSWER_JSON) weft_json_tree(&w->text, c->fetch.tree);
   else more = weft_lua_first_piece(w, c->fetch.tree, &row);
-  if (weft_lua_text_wrong(w, "json", &err)) {
+  if (weft_lua_text_wrong(w, &err)) {
     release(c);
     return weft_lua_raise(L, w, &err, &context);
   }

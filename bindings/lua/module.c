@@ -37,6 +37,12 @@ void weft_lua_functions(lua_State *L, struct weft_lua *w, const luaL_Reg *functi
   luaL_setfuncs(L, functions, 1);
 }
 
+void weft_lua_relieve(lua_State *L, const size_t *used, size_t most, size_t *kept) {
+  if (!most || *used <= *kept + (most - *kept) / 2) return;
+  lua_gc(L, LUA_GCCOLLECT, 0);
+  *kept = *used;
+}
+
 void weft_lua_metatable(lua_State *L, struct weft_lua *w, int slot, const char *name,
                         const luaL_Reg *functions) {
   lua_newtable(L);

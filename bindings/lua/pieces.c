@@ -40,7 +40,7 @@ static int l_next(lua_State *L) {
   if (!p || !p->tree) return 0;
   weft_buf_reset(&w->text);
   if (!weft_json_tree_piece(&w->text, p->tree, &p->row, PIECE)) finish(p);
-  if (weft_lua_text_wrong(w, "json", &err)) return weft_lua_raise(L, w, &err, &context);
+  if (weft_lua_text_wrong(w, &err)) return weft_lua_raise(L, w, &err, &context);
   weft_lua_push_text(L, w);
   return 1;
 }

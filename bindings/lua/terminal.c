@@ -102,9 +102,9 @@ void weft_lua_push_scalar(lua_State *L, struct weft_lua *w, const struct weft_ro
   else weft_lua_push(L, w, rows->cells[0], rows->columns->v[0].as);
 }
 
-bool weft_lua_text_wrong(const struct weft_lua *w, const char *op, struct weft_error *err) {
+bool weft_lua_text_wrong(const struct weft_lua *w, struct weft_error *err) {
   if (!weft_buf_failed(&w->text)) return false;
-  weft_fail(err, WEFT_TYPE, "%s: above 1 GiB of text; page() and each() give the rows part by part", op);
+  weft_fail(err, WEFT_TYPE, "json: above 1 GiB of text; page() and each() give the rows part by part");
   return true;
 }
 
@@ -134,7 +134,7 @@ static int raise_text(lua_State *L, struct lua_call *c) {
   struct weft_error err;
   struct weft_lua *w = c->w;
   struct weft_lua_context context = c->context;
-  weft_lua_text_wrong(w, context.op, &err);
+  weft_lua_text_wrong(w, &err);
   weft_lua_call_done(c);
   return weft_lua_raise(L, w, &err, &context);
 }

@@ -33,7 +33,7 @@ void weft_lua_count_error(struct weft_error *err, int mode, uint32_t nrows);
 /* Does touching a row's association raise? */
 bool weft_lua_strict(const struct weft_query *q);
 /* Is w->text, which is JSON, too long? Then the error. */
-bool weft_lua_text_wrong(const struct weft_lua *w, const char *op, struct weft_error *err);
+bool weft_lua_text_wrong(const struct weft_lua *w, struct weft_error *err);
 /* Pushes w->text. */
 void weft_lua_push_text(lua_State *L, struct weft_lua *w);
 /* Goes on in k once the query at 1 is prepared and its table is known; may wait. The stack stays as it is but

@@ -115,6 +115,11 @@ static inline void weft_lua_set_slot(lua_State *L, struct weft_lua *w, int slot)
 }
 /* Is the value at idx a table or userdata with that metatable? */
 bool weft_lua_is(lua_State *L, struct weft_lua *w, int idx, int slot);
+/* Between two pieces of work: collects when half of the room below most (0: there is no limit) is gone that the last
+   time left, and notes in kept what is in use then. Lua does so itself when a table or a string does not fit, but not
+   for the buffers in which it makes texts: they would fail of the rubbish that a greedy piece of work has left. */
+__attribute__((visibility("default"))) void weft_lua_relieve(lua_State *L, const size_t *used, size_t most,
+                                                             size_t *kept);
 /* Registers functions with upvalue 1 into the table on top. */
 void weft_lua_functions(lua_State *L, struct weft_lua *w, const luaL_Reg *functions);
 /* A metatable with these functions and __index itself, kept in slot; left on the stack. */

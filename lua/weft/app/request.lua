@@ -143,6 +143,13 @@ function Request:json(names)
   return value
 end
 
+---What a name of the route's parameters or the query came with.
+local function given(self, what, name)
+  check(self, what)
+  if type(name) ~= "string" then errors.usage("%s takes a name, got %s", what, type(name)) end
+  return self.params[name] or self.query[name]
+end
+
 ---A text of the route's parameters or the query: of a name that the query has several times that is refused. Raises kind
 ---"type" (400) for several, one that is too long, or, without a default, none.
 ---@param name string
@@ -150,9 +157,7 @@ end
 ---@param most? integer bytes
 ---@return string?
 function Request:text(name, default, most)
-  check(self, "text")
-  if type(name) ~= "string" then errors.usage("text takes a name, got %s", type(name)) end
-  local text = self.params[name] or self.query[name]
+  local text = given(self, "text", name)
   if text == nil and default ~= nil then return default or nil end
   if type(text) ~= "string" then errors.raise("type", ("'%s' is to be one text"):format(name)) end
   if most and #text > most then errors.raise("type", ("'%s' is to have at most %d bytes"):format(name, most)) end
@@ -172,9 +177,7 @@ end
 ---@param most? integer
 ---@return integer
 function Request:integer(name, default, least, most)
-  check(self, "integer")
-  if type(name) ~= "string" then errors.usage("integer takes a name, got %s", type(name)) end
-  local text = self.params[name] or self.query[name]
+  local text = given(self, "integer", name)
   if text == nil and default then return default end
   local value = type(text) == "string" and text:find "^-?%d+$" and math.tointeger(tonumber(text))
   if not value then errors.raise("type", ("'%s' is to be a whole number"):format(name)) end
