@@ -3,6 +3,7 @@
 
 local core = require "weft.core"
 local errors = require "weft.errors"
+local files = require "weft.app.files"
 local url = require "weft.app.url"
 
 local M = {}
@@ -56,16 +57,11 @@ end
 
 function Exchange:finish() self.ended = true end
 
-local types = { html = "text/html; charset=utf-8", css = "text/css; charset=utf-8", js = "text/javascript; charset=utf-8",
-  txt = "text/plain; charset=utf-8", json = "application/json", svg = "image/svg+xml", png = "image/png" }
-
 function Exchange:file(path, headers)
-  local file = io.open(path, "rb")
-  local text = file and file:read "a" -- nil: a folder
-  if file then file:close() end
+  local text, kind = files.read(path)
   if not text then return false end
   local list = table.move(headers or {}, 1, #(headers or {}), 1, {})
-  table.move({ "content-type", types[path:match "%.(%w+)$"] or "application/octet-stream" }, 1, 2, #list + 1, list)
+  table.move({ "content-type", kind }, 1, 2, #list + 1, list)
   self:send(200, list, text)
   return true
 end

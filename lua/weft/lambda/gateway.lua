@@ -4,6 +4,7 @@
 
 local core = require "weft.core"
 local errors = require "weft.errors"
+local files = require "weft.app.files"
 
 local M = {}
 
@@ -201,21 +202,13 @@ function Exchange:send(status, headers, body)
   if body then self:write(body) end
 end
 
-local types = { html = "text/html; charset=utf-8", css = "text/css; charset=utf-8", js = "text/javascript; charset=utf-8",
-  mjs = "text/javascript; charset=utf-8", txt = "text/plain; charset=utf-8", md = "text/markdown; charset=utf-8",
-  csv = "text/csv; charset=utf-8", json = "application/json", xml = "application/xml", pdf = "application/pdf",
-  wasm = "application/wasm", svg = "image/svg+xml", png = "image/png", jpg = "image/jpeg", jpeg = "image/jpeg",
-  gif = "image/gif", webp = "image/webp", avif = "image/avif", ico = "image/x-icon", woff2 = "font/woff2" }
-
 ---What is sent for a file: nothing when the client has it already.
 function Exchange:file(path, headers)
-  local file = io.open(path, "rb")
-  local text = file and file:read "a" -- nil: a folder
-  if file then file:close() end
+  local text, kind = files.read(path)
   if not text then return false end
   local list = table.move(headers or {}, 1, #(headers or {}), 1, {})
   local tag = ('"%s"'):format(require "weft.fnv"(text))
-  table.move({ "content-type", types[path:match "%.(%w+)$"] or "application/octet-stream", "etag", tag }, 1, 4, #list + 1, list)
+  table.move({ "content-type", kind, "etag", tag }, 1, 4, #list + 1, list)
   local known = self:header "if-none-match"
   if known and (known == "*" or known:find(tag, 1, true)) then self:send(304, list) else self:send(200, list, text) end
   return true
